@@ -1,0 +1,173 @@
+"""The guard: from a request to an AccessToken or a refusal (RFC 6750 §2.1, §3).
+
+The decision is one flow for both colours. A guard refuses by default: only a verifier's AccessToken admits, a
+sender-constrained token is never taken for a plain bearer token (RFC 7800 §3.1), and every refusal is logged with its
+reason and configured values, never with anything from the token.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterable
+from typing import Final, TypedDict
+
+from ._challenge import Challenge
+from ._credentials import bearer_token
+from ._errors import (
+    AccessDenied,
+    AuthorityUnavailable,
+    ConfigurationError,
+    InsufficientScope,
+    InvalidClaim,
+    MissingToken,
+    Refused,
+    raise_problems,
+)
+from ._flow import Flow, arun, run
+from ._http import ErrorBodyOf, IncomingRequest, Refusal, oauth_error
+from ._io import IO
+from ._scopes import Requirement, requirement
+from ._token import AccessToken
+from ._verifier import SourceStatus, Verifier, verification, works
+
+_logger: Final = logging.getLogger("bearer_guard")
+
+
+class GuardStatus(TypedDict):
+    """`ready` is whether every source can answer right now; see `SourceStatus` for a source."""
+
+    ready: bool
+    sources: list[SourceStatus]
+
+
+class Guard:
+    """Who may call: one object for every application and route that shares a policy. Safe to share between threads,
+    event loops and both colours.
+
+    `verifier` decides about the token. `realm` names the protection space in challenges (RFC 9110 §11.5). With
+    `optional=True` a request that presents no bearer token passes as anonymous; one with a wrong token never does.
+    `error_body` makes the body of a refusal; its status and challenge are not negotiable.
+
+    Checked: the Authorization field, the token (by `verifier`), `cnf` and the scopes given to `check`. Not checked: the
+    path, the method, and whether the token's subject may do what it asks for.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        *,
+        realm: str = "api",
+        optional: bool = False,
+        error_body: ErrorBodyOf = oauth_error,
+    ) -> None:
+        raise_problems("Guard", _problems(verifier, realm, error_body))
+        self._verifier = verifier
+        self._realm = realm
+        self._optional = optional
+        self._error_body = error_body
+
+    def check(self, request: IncomingRequest, required: str | Requirement | None = None) -> AccessToken | None:
+        """The request's verified token; None only when there is none and the guard is optional.
+
+        `required` is a scope, `all_of(...)` or `any_of(...)`. Raises AccessDenied or AuthorityUnavailable.
+        """
+        try:
+            return run(self.decision(request, requirement(required)), IO)
+        except Refused as refused:
+            self._report(refused)
+            raise
+
+    async def acheck(self, request: IncomingRequest, required: str | Requirement | None = None) -> AccessToken | None:
+        """`check` from a coroutine, under asyncio or trio; suspends only when something has to be fetched."""
+        try:
+            return await arun(self.decision(request, requirement(required)), IO)
+        except Refused as refused:
+            self._report(refused)
+            raise
+
+    def decision(self, request: IncomingRequest, required: Requirement | None) -> Flow[AccessToken | None]:
+        """The decision of `check` and `acheck` as a flow, for adapters."""
+        try:
+            token = bearer_token(request.values("authorization"))
+        except MissingToken:
+            if not self._optional:
+                raise
+            token = None
+        if token is None:
+            if self._optional:
+                return None
+            raise MissingToken("no Authorization field")
+        access_token = yield from verification(self._verifier, token)
+        if access_token.confirmation is not None:
+            raise InvalidClaim("cnf", "a sender-constrained token was presented as a plain bearer token")
+        self.authorize(access_token, required)
+        return access_token
+
+    def authorize(self, token: AccessToken, required: Requirement | None) -> None:
+        """Raise InsufficientScope unless the scopes of this verified token meet `required`."""
+        if required is not None and not required.allows(token.scopes):
+            raise InsufficientScope(required.named)
+
+    def refusal(self, error: AccessDenied | AuthorityUnavailable, request: IncomingRequest) -> Refusal:
+        """The response to a refused request: never cacheable, without body for HEAD, logged once."""
+        self._report(error)
+        body = self._error_body(error, request)
+        content = json.dumps(dict(body.content), separators=(",", ":")).encode()
+        headers = [
+            ("content-type", body.media_type),
+            ("content-length", str(len(content))),
+            ("cache-control", "no-store"),
+        ]
+        if isinstance(error, AccessDenied):
+            headers.insert(0, ("www-authenticate", str(self._challenge(error))))
+        else:
+            headers.insert(0, ("retry-after", str(max(1, math.ceil(error.retry_after)))))
+        return Refusal(status=error.status, headers=tuple(headers), body=b"" if request.method == "HEAD" else content)
+
+    def status(self) -> GuardStatus:
+        """What the guard knows about its sources: states, ages, last errors, skipped keys. Fetches nothing."""
+        sources = [source.status() for source in self._verifier._sources()]
+        return {"ready": all(source["state"] != "unavailable" for source in sources), "sources": sources}
+
+    def warm(self) -> None:
+        """Fetch what the first requests would wait for. Raises AuthorityUnavailable when a source stays empty."""
+        run(self._warming(), IO)
+
+    async def awarm(self) -> None:
+        """`warm` from a coroutine."""
+        await arun(self._warming(), IO)
+
+    def _warming(self) -> Flow[None]:
+        for source in self._verifier._sources():
+            yield from source.warming()
+
+    def _challenge(self, error: AccessDenied) -> Challenge:
+        params = {"realm": self._realm}
+        if error.error is not None:
+            params |= {"error": error.error, "error_description": error.description}
+        if isinstance(error, InsufficientScope):
+            params["scope"] = " ".join(error.required)
+        return Challenge(params=params)
+
+    def _report(self, refused: Refused) -> None:
+        if not refused.reported:
+            refused.reported = True
+            _logger.info("refused with %d, %s", refused.status, refused)
+
+
+def _problems(verifier: object, realm: object, error_body: object) -> Iterable[str]:
+    if not isinstance(verifier, Verifier):
+        yield "verifier must be a Verifier, such as JWTVerifier(issuer=..., audience=...)"
+    elif not works(verifier):
+        yield f"{type(verifier).__name__} must override verify or averify"
+    if not isinstance(realm, str):
+        yield "realm must be a string"
+    else:
+        try:
+            Challenge(params={"realm": realm})
+        except ConfigurationError:
+            yield "realm may hold printable ASCII without quotes and backslashes only (RFC 6750 §3)"
+    if not callable(error_body):
+        yield "error_body must be a callable of (error, request) that returns an ErrorBody"

@@ -1,0 +1,100 @@
+"""Strict decoding of what a token is made of: canonical base64url and unambiguous JSON (RFC 7515 §2, RFC 8259).
+
+One value has one spelling here: no padding, no other alphabet, no unused bits set; UTF-8 without a byte order mark, no
+member twice, no number that is not one, no lone surrogate, a bounded depth. Everything else is a ValueError.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from binascii import Error, a2b_base64, b2a_base64
+from typing import Any, Final
+
+MAX_DEPTH: Final = 64
+"""Levels of arrays and objects in one JSON text."""
+
+# Characters outside the URL alphabet become "!", which strict decoding refuses.                     RFC 4648 §5
+_URL: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_STANDARD: Final = _URL[:-2] + b"+/"
+_TO_STANDARD: Final = bytes(_STANDARD[_URL.index(octet)] if octet in _URL else 0x21 for octet in range(256))
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+# The last character of a partial quantum carries 4 or 2 unused bits, which must be zero.             RFC 4648 §3.5
+_PADDING: Final = (b"", b"", b"==", b"=")
+_LAST_OF_TWO: Final = frozenset(_URL[::16])
+_LAST_OF_THREE: Final = frozenset(_URL[::4])
+
+
+def b64url_decode(text: bytes) -> bytes:
+    """The octets that `text` spells in canonical unpadded base64url. Raises ValueError for any other spelling."""
+    partial = len(text) & 3
+    if partial:
+        if partial == 1 or text[-1] not in (_LAST_OF_TWO if partial == 2 else _LAST_OF_THREE):
+            raise ValueError("not canonical base64url")
+    try:
+        return a2b_base64(text.translate(_TO_STANDARD) + _PADDING[partial], strict_mode=True)
+    except Error:
+        raise ValueError("not base64url") from None
+
+
+def b64url_encode(octets: bytes) -> bytes:
+    """`octets` in unpadded base64url."""
+    return b2a_base64(octets, newline=False).rstrip(b"=").translate(_TO_URL)
+
+
+def json_object(octets: bytes) -> dict[str, Any]:
+    """The JSON object that `octets` spell. Raises ValueError for anything ambiguous or not an object."""
+    try:
+        text = octets.decode("utf-8")
+        _check_depth(octets)
+        value = _decode(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        raise ValueError("not unambiguous JSON in UTF-8") from None
+    if type(value) is not dict:
+        raise ValueError("not a JSON object")
+    return value
+
+
+def _check_depth(octets: bytes) -> None:
+    if octets.count(b"[") + octets.count(b"{") <= MAX_DEPTH:
+        return
+    depth, in_string, escaped = 0, False, False
+    for octet in octets:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif octet == 0x5C:
+                escaped = True
+            elif octet == 0x22:
+                in_string = False
+        elif octet == 0x22:
+            in_string = True
+        elif octet in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ValueError("nested too deeply")
+        elif octet in b"]}":
+            depth -= 1
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member name is repeated")
+    return members
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number out of range")
+    return number
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_refuse_constant).decode

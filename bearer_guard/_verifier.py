@@ -1,0 +1,98 @@
+"""The interface between a guard and whatever decides about one token, in the colours that its author wrote.
+
+A verifier author overrides `verify` or `averify` (or both) and returns an `AccessToken` or raises: an `AccessDenied`
+refuses the token, `AuthorityUnavailable` says that nobody could be asked, and any other exception propagates: it never
+admits and never becomes a 401.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Protocol, TypedDict
+
+from ._flow import Call, Flow, arun, run
+from ._io import IO
+from ._token import AccessToken
+
+
+class SourceStatus(TypedDict):
+    """What a guard knows about one source of keys or answers, fit to be sent as JSON; times in seconds."""
+
+    source: str
+    state: str
+    age: float | None
+    next_refresh: float | None
+    last_error: str | None
+    skipped: list[str]
+    fetches: dict[str, int]
+
+
+class Source(Protocol):
+    """What a verifier depends on and a guard reports: a source of keys, or an endpoint that is asked."""
+
+    def status(self) -> SourceStatus: ...
+    def warming(self) -> Flow[None]: ...
+
+
+class Verifier:
+    """Decides about one token. Override `verify`, or `averify`, or both.
+
+    A verifier with `verify` alone works everywhere: under ASGI it runs in a worker thread. One with `averify` alone works
+    under ASGI only. Return an `AccessToken`, whose `confirmation` the guard then judges; raise an `AccessDenied` to refuse.
+    """
+
+    _blocking: ClassVar[bool] = False
+    _coroutine: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_flow" in cls.__dict__:
+            cls._blocking = cls._coroutine = False
+        else:
+            cls._blocking = cls._blocking or "verify" in cls.__dict__
+            cls._coroutine = cls._coroutine or "averify" in cls.__dict__
+
+    def verify(self, token: str) -> AccessToken:
+        """What `token` says, from blocking code. Raises AccessDenied or AuthorityUnavailable."""
+        overridden = self._coroutine and not self._blocking
+        return run(verification(self, token) if overridden else self._flow(token), IO)
+
+    async def averify(self, token: str) -> AccessToken:
+        """What `token` says, from a coroutine. Raises AccessDenied or AuthorityUnavailable."""
+        overridden = self._blocking and not self._coroutine
+        return await arun(verification(self, token) if overridden else self._flow(token), IO)
+
+    def _flow(self, token: str) -> Flow[AccessToken]:
+        """The decision of a verifier of this package, written once for both colours."""
+        raise TypeError(f"{type(self).__name__} must override verify or averify")
+
+    def _parts(self) -> Iterable[Verifier]:
+        """The verifiers that this one hands tokens to."""
+        return ()
+
+    def _sources(self) -> Iterable[Source]:
+        """What this verifier and its parts depend on."""
+        return [source for part in self._parts() for source in part._sources()]
+
+
+def verification(verifier: Verifier, token: str) -> Flow[AccessToken]:
+    """The flow of `verifier` on `token`: its own, or a call of the methods that a subclass overrides."""
+    if not (verifier._blocking or verifier._coroutine):
+        return (yield from verifier._flow(token))
+    result = yield Call(
+        (lambda: verifier.verify(token)) if verifier._blocking else None,
+        (lambda: verifier.averify(token)) if verifier._coroutine else None,
+    )
+    if not isinstance(result, AccessToken):
+        raise TypeError(f"{type(verifier).__name__} returned {type(result).__name__}, not an AccessToken")
+    return result
+
+
+def works(verifier: Verifier) -> bool:
+    """Whether `verifier` decides anything at all: one that overrides nothing is a mistake."""
+    return verifier._blocking or verifier._coroutine or type(verifier)._flow is not Verifier._flow
+
+
+def is_async_only(verifier: Verifier) -> bool:
+    """Whether `verifier` can be driven from a coroutine only."""
+    return (verifier._coroutine and not verifier._blocking) or any(map(is_async_only, verifier._parts()))
