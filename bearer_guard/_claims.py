@@ -1,0 +1,129 @@
+"""The rules for registered claims (RFC 7519 §4.1, RFC 9068 §2.2, §4). Pure: `now` is an argument.
+
+A claim that is present but of the wrong type is refused, never taken for absent. Issuer and audience are compared
+exactly, code point by code point.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, cast
+
+from ._errors import ExpiredToken, InvalidClaim, TokenNotYetValid, UntrustedIssuer
+
+Claims: TypeAlias = Mapping[str, Any]
+ScopeClaims: TypeAlias = Sequence[str] | Callable[[Claims], Any]
+
+RFC9068_CLAIMS: Final = ("iss", "exp", "aud", "sub", "client_id", "iat", "jti")
+# Found in ID tokens, logout tokens, security events, DPoP proofs, introspection responses and status lists only: where a
+# provider gives all of them `typ: JWT`, these tell them from an access token (RFC 8725 §3.12).
+_OTHER_KINDS: Final = frozenset(
+    {"at_hash", "c_hash", "s_hash", "events", "htm", "htu", "token_introspection", "status_list"}
+)
+_STRINGS: Final = ("sub", "client_id", "jti")
+_LATEST: Final = 2**53
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRules:
+    """What the claims of an acceptable token are like; `None` for issuer or audience means that it must be absent."""
+
+    issuer: str | None
+    audience: str | Container[str] | None
+    leeway: float
+    required: tuple[str, ...]
+    max_token_age: float | None
+    validate: Callable[[Claims], object] | None
+
+    def trusts_issuer_of(self, claims: Claims) -> bool:
+        """Whether `iss` is exactly the configured issuer."""
+        return "iss" not in claims if self.issuer is None else claims.get("iss") == self.issuer
+
+    def check(self, claims: Claims, now: float) -> None:
+        """Raise the InvalidToken that these claims deserve at `now` (a NumericDate), or return."""
+        if not self.trusts_issuer_of(claims):
+            raise UntrustedIssuer(f"expected issuer {self.issuer!r}")
+        if not _OTHER_KINDS.isdisjoint(claims):
+            raise InvalidClaim("typ", "claims of another kind of token", reason="type_not_allowed")
+        self.check_times(claims, now)
+        self._check_audience(claims)
+        for name in _STRINGS:
+            if name in claims and not isinstance(claims[name], str):
+                raise InvalidClaim(name, f"claim {name!r} is not a string")
+        if "cnf" in claims and not isinstance(claims["cnf"], Mapping):
+            raise InvalidClaim("cnf", "claim 'cnf' is not an object")
+        for name in self.required:
+            if claims.get(name) is None:
+                raise InvalidClaim(name, f"required claim {name!r} is absent")
+        if self.validate is not None:
+            self.validate(claims)
+
+    def check_times(self, claims: Claims, now: float) -> None:
+        """The part that depends on `now`: `exp`, `nbf`, `iat` and the greatest age (RFC 7519 §4.1.4-4.1.6)."""
+        expires, not_before, issued = (_numeric_date(claims, name) for name in ("exp", "nbf", "iat"))
+        if expires is None:
+            raise InvalidClaim("exp", "required claim 'exp' is absent")
+        if now >= expires + self.leeway:
+            raise ExpiredToken(f"leeway {self.leeway:g} s")
+        if not_before is not None and now < not_before - self.leeway:
+            raise TokenNotYetValid(f"nbf is in the future, leeway {self.leeway:g} s")
+        if issued is not None and now < issued - self.leeway:
+            raise TokenNotYetValid(f"iat is in the future, leeway {self.leeway:g} s")
+        if self.max_token_age is not None:
+            if issued is None:
+                raise InvalidClaim("iat", "claim 'iat' is absent, and max_token_age needs it")
+            if now >= issued + self.max_token_age + self.leeway:
+                raise ExpiredToken(f"older than max_token_age {self.max_token_age:g} s")
+
+    def _check_audience(self, claims: Claims) -> None:
+        if self.audience is None:
+            if "aud" in claims:
+                raise InvalidClaim("aud", "expected no audience")
+            return
+        audience = claims.get("aud")
+        named = [audience] if isinstance(audience, str) else audience
+        if not isinstance(named, list | tuple) or not all(isinstance(name, str) for name in named):
+            raise InvalidClaim("aud", "claim 'aud' is neither a string nor an array of strings")
+        expected = self.audience
+        for name in cast("list[str]", named):
+            if name == expected if isinstance(expected, str) else name in expected:
+                return
+        raise InvalidClaim("aud", f"expected audience {expected!r}" if isinstance(expected, str) else "")
+
+
+def scopes_of(claims: Claims, scope_claims: ScopeClaims) -> frozenset[str]:
+    """The scopes that the first present one of `scope_claims` grants, or none at all (RFC 6749 §3.3).
+
+    `scope` is one string, split on SP alone; an array there grants nothing unless a callable reads it. Any other claim
+    may be a string or an array of strings. A callable is given the claims and returns either, or None. Raises
+    InvalidClaim for any other type.
+    """
+    if callable(scope_claims):
+        granted = scope_claims(claims)
+        return frozenset() if granted is None else _scopes("scope", granted, several=True)
+    for name in scope_claims:
+        if name in claims:
+            return _scopes(name, claims[name], several=name != "scope")
+    return frozenset()
+
+
+def _scopes(name: str, granted: object, *, several: bool) -> frozenset[str]:
+    if isinstance(granted, str):
+        return frozenset(granted.split(" ")) - {""}
+    if isinstance(granted, list | tuple | set | frozenset):
+        names = cast("Sequence[Any]", granted)
+        if all(isinstance(scope, str) for scope in names):
+            return frozenset(names) - {""} if several else frozenset()
+    raise InvalidClaim(name, f"scope claim {name!r} is not of a type that is configured")
+
+
+def _numeric_date(claims: Claims, name: str) -> float | None:
+    if name not in claims:
+        return None
+    value = claims[name]
+    kind = type(value)
+    if (kind is int or (kind is float and math.isfinite(value))) and 0 <= value <= _LATEST:
+        return cast("float", value)
+    raise InvalidClaim(name, f"claim {name!r} is not a NumericDate")

@@ -1,0 +1,91 @@
+"""A compact JWS taken apart, strictly and once (RFC 7515 §3.1, §4.1, §7.1).
+
+What is refused here needs no key and no clock: another number of segments, another alphabet or spelling, a header that is
+not one unambiguous JSON object, critical extensions (none is implemented), unencoded or compressed payloads, nested
+tokens. Header parameters that carry or locate keys are not looked at (RFC 8725 §3.10).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ._credentials import MAX_TOKEN_LENGTH
+from ._errors import InvalidToken, MalformedToken
+from ._strict import b64url_decode, json_object
+
+
+class Header(NamedTuple):
+    """The header parameters that count. `typ` is a media type in lower case without `application/` (RFC 7515 §4.1.9)."""
+
+    algorithm: str
+    kid: str | None
+    typ: str | None
+
+
+class CompactJWS:
+    """The parts of a token, none of them verified: whoever reads `unverified_claims` before the signature says so."""
+
+    __slots__ = ("_payload", "header", "signature", "signing_input")
+
+    def __init__(self, header: Header, payload: bytes, signing_input: bytes, signature: bytes) -> None:
+        self.header = header
+        self._payload: bytes | dict[str, Any] = payload
+        self.signing_input = signing_input
+        self.signature = signature
+
+    def unverified_claims(self) -> dict[str, Any]:
+        """The payload's claims set. Raises MalformedToken when it is not one."""
+        if isinstance(self._payload, bytes):
+            self._payload = _object(self._payload)
+        return self._payload
+
+
+def parse(token: str) -> CompactJWS:
+    """The parts of `token`. Raises MalformedToken, or InvalidToken for a header that must not be accepted."""
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise MalformedToken(f"token longer than {MAX_TOKEN_LENGTH} characters", reason="token_too_long")
+    try:
+        octets = token.encode("ascii")
+    except UnicodeEncodeError:
+        raise MalformedToken("not ASCII") from None
+    segments = octets.split(b".", 3)
+    if len(segments) != 3:
+        raise MalformedToken("not three segments")
+    header = read_header(_object(segments[0]))
+    try:
+        signature = b64url_decode(segments[2])
+    except ValueError:
+        raise MalformedToken("the signature is not canonical base64url") from None
+    return CompactJWS(header, segments[1], octets[: -len(segments[2]) - 1], signature)
+
+
+def read_header(members: dict[str, Any]) -> Header:
+    """The header in these members. Unknown ones are ignored (RFC 7515 §4)."""
+    algorithm, kid, typ, content_type = (members.get(name) for name in ("alg", "kid", "typ", "cty"))
+    if not isinstance(algorithm, str):
+        raise MalformedToken("alg is not a string")
+    if "kid" in members and not isinstance(kid, str):
+        raise MalformedToken("kid is not a string")
+    if "crit" in members:
+        raise MalformedToken("crit names an extension that is not implemented (RFC 7515 §4.1.11)")
+    if "b64" in members or "zip" in members:
+        raise MalformedToken("the payload is not plain base64url (RFC 7797 §7)")
+    if "typ" in members and not isinstance(typ, str):
+        raise InvalidToken("typ is not a string", reason="type_not_allowed")
+    if "cty" in members and not (isinstance(content_type, str) and media_type(content_type) != "jwt"):
+        raise MalformedToken("a token nested in a token (RFC 7519 §5.2)")
+    return Header(algorithm, kid, None if typ is None else media_type(typ))
+
+
+def media_type(text: str) -> str:
+    """`text` as RFC 7515 §4.1.9 compares it: in lower case, `application/` left out where nothing else has a slash."""
+    lowered = text.lower()
+    prefix, slash, rest = lowered.partition("/")
+    return rest if prefix == "application" and slash and "/" not in rest else lowered
+
+
+def _object(segment: bytes) -> dict[str, Any]:
+    try:
+        return json_object(b64url_decode(segment))
+    except ValueError:
+        raise MalformedToken("a segment is not canonical base64url of a JSON object") from None
