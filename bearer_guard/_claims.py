@@ -17,8 +17,8 @@ Claims: TypeAlias = Mapping[str, Any]
 ScopeClaims: TypeAlias = Sequence[str] | Callable[[Claims], Any]
 
 RFC9068_CLAIMS: Final = ("iss", "exp", "aud", "sub", "client_id", "iat", "jti")
-# Found in ID tokens, logout tokens, security events, DPoP proofs, introspection responses and status lists only: where a
-# provider gives all of them `typ: JWT`, these tell them from an access token (RFC 8725 §3.12).
+# Found only in ID tokens, logout tokens, security events, DPoP proofs, introspection responses and status lists: where
+# a provider gives all of them `typ: JWT`, these tell them from an access token (RFC 8725 §3.12).
 _OTHER_KINDS: Final = frozenset(
     {"at_hash", "c_hash", "s_hash", "events", "htm", "htu", "token_introspection", "status_list"}
 )

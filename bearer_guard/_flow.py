@@ -1,9 +1,9 @@
 """One core, two colours: a decision that may have to wait is a generator, driven from blocking code or a coroutine.
 
 A *flow* holds every decision and no I/O. It yields what it must wait for: a `Send` (an exchange of its own), a
-`Join` (an attempt that it shares with others) or a `Call` (code that somebody else wrote), and is sent the answer. A driver
-throws failures into the flow, so that the flow owns the fallback. `run` drives one from blocking code, `arun` from a
-coroutine; what they wait with is an argument, and most flows never yield.
+`Join` (an attempt that it shares with others) or a `Call` (code that somebody else wrote), and is sent the answer. A
+driver throws failures into the flow, so that the flow owns the fallback. `run` drives one from blocking code, `arun`
+from a coroutine; what they wait with is an argument, and most flows never yield.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What flows wait with: a thread's own blocking, or the running event loop, asyncio's or trio's.
 
-Nothing here is bound to an event loop: a waiter from a loop gets a future of that loop, woken from the attempt's thread,
-and a loop that has closed meanwhile is nobody's trouble.
+Nothing here is bound to an event loop: a waiter from a loop gets a future of that loop, woken from the attempt's
+thread, and a loop that has closed meanwhile is nobody's trouble.
 """
 
 from __future__ import annotations

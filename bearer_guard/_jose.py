@@ -131,7 +131,7 @@ def load_jwk(jwk: object) -> VerificationKey:
 
 
 def public_jwk(key: object) -> dict[str, Any]:
-    """The JWK of a public key of the cryptography package, without kid. Raises UnusableKey when it fits no algorithm."""
+    """The JWK, without kid, of a public key of the cryptography package. Raises UnusableKey for other keys."""
     for kind in ALGORITHMS.values():
         try:
             jwk = cast("dict[str, Any]", kind.implementation.to_jwk(key, as_dict=True))
@@ -147,7 +147,7 @@ def sign(algorithm: str, private_key: Any, signing_input: bytes) -> bytes:
 
 
 def secret_key(secret: bytes, algorithm: str) -> VerificationKey:
-    """The key that a shared secret is. Its strength is the caller's to judge; a public key is refused in any encoding."""
+    """The key that a shared secret is. Its strength is the caller's to judge; an encoded public key is refused."""
     kind = ALGORITHMS[algorithm]
     try:
         cast("HMACAlgorithm", kind.implementation).prepare_key(secret)

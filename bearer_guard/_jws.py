@@ -1,7 +1,7 @@
 """A compact JWS taken apart, strictly and once (RFC 7515 §3.1, §4.1, §7.1).
 
-What is refused here needs no key and no clock: another number of segments, another alphabet or spelling, a header that is
-not one unambiguous JSON object, critical extensions (none is implemented), unencoded or compressed payloads, nested
+What is refused here needs no key and no clock: another number of segments, another alphabet or spelling, a header that
+is not one unambiguous JSON object, critical extensions (none is implemented), unencoded or compressed payloads, nested
 tokens. Header parameters that carry or locate keys are not looked at (RFC 8725 §3.10).
 """
 
@@ -15,7 +15,7 @@ from ._strict import b64url_decode, json_object
 
 
 class Header(NamedTuple):
-    """The header parameters that count. `typ` is a media type in lower case without `application/` (RFC 7515 §4.1.9)."""
+    """The header parameters that count; `typ` in lower case and without `application/` (RFC 7515 §4.1.9)."""
 
     algorithm: str
     kid: str | None

@@ -30,8 +30,8 @@ class AccessToken:
 
     `subject`, `client_id`, `issuer` and `token_id` are the claims `sub`, `client_id`, `iss` and `jti`; `expires_at` and
     `issued_at` are NumericDates in seconds; `scopes` is a frozenset, `audience` a tuple, `claims` read-only all the way
-    down (arrays are tuples); `confirmation` is the `cnf` claim of a sender-constrained token (RFC 7800). An `AccessToken`
-    checks nothing itself: whoever builds it vouches for it. The token's own text is not kept.
+    down (arrays are tuples); `confirmation` is the `cnf` claim of a sender-constrained token (RFC 7800). It checks
+    nothing itself: whoever builds it vouches for it. The token's own text is not kept.
     """
 
     __slots__ = ("__weakref__", "_claims", "_fields", "_frozen", "_scopes")

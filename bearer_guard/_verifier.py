@@ -37,8 +37,9 @@ class Source(Protocol):
 class Verifier:
     """Decides about one token. Override `verify`, or `averify`, or both.
 
-    A verifier with `verify` alone works everywhere: under ASGI it runs in a worker thread. One with `averify` alone works
-    under ASGI only. Return an `AccessToken`, whose `confirmation` the guard then judges; raise an `AccessDenied` to refuse.
+    A verifier with `verify` alone works everywhere: under ASGI it runs in a worker thread. One with `averify` alone
+    works under ASGI only. Return an `AccessToken`, whose `confirmation` the guard then judges; raise an `AccessDenied`
+    to refuse.
     """
 
     _blocking: ClassVar[bool] = False
