@@ -1,0 +1,133 @@
+"""The guard in Flask: `BearerMiddleware` around `app.wsgi_app` or `protect` inside, `requires`, `current_token`.
+
+`protect` decides as the first `before_request`, so that Flask's own after-request hooks, such as those that add CORS
+fields, see a refusal; the middleware decides before Flask has seen the request at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from flask import Flask, current_app, request
+from flask.views import View
+from werkzeug.wrappers import Response
+
+from . import wsgi
+from ._errors import AccessDenied, AuthorityUnavailable
+from ._gate import GUARD, Gate, deposit, token_in
+from ._guard import Guard
+from ._handlers import F, decorated
+from ._http import Refusal
+from ._route import Exchange, anonymous, route_of
+from ._scopes import Requirement
+from ._token import AccessToken
+from .werkzeug import response_to
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+__all__ = ["BearerMiddleware", "current_token", "protect", "requires"]
+
+D = TypeVar("D")
+
+
+class BearerMiddleware(wsgi.BearerMiddleware):
+    """`bearer_guard.wsgi.BearerMiddleware` for `app.wsgi_app`: `app.wsgi_app = BearerMiddleware(app.wsgi_app, guard)`.
+
+    Flask would make a 500 of an AccessDenied or AuthorityUnavailable that a view raises, before any middleware sees it;
+    so this one also registers error handlers for them, unless the application has its own.
+    """
+
+    def __init__(
+        self, app: WSGIApplication, guard: Guard, *, public: Collection[str] = (), preflight: bool = True
+    ) -> None:
+        super().__init__(app, guard, public=public, preflight=preflight)
+        flask_app = getattr(app, "__self__", app)
+        if isinstance(flask_app, Flask):
+            _answer_errors(flask_app, guard)
+
+
+def protect(app: Flask, guard: Guard, *, public: Collection[str] = (), preflight: bool = True) -> None:
+    """Guard every request to `app` in its first `before_request`; parameters as those of BearerMiddleware.
+
+    Everything is guarded, unknown paths and static files too. AccessDenied and AuthorityUnavailable raised by views are
+    answered as well. Raises ConfigurationError for a mistake, such as a verifier that needs an event loop.
+    """
+    gate = Gate("protect", guard, public, preflight, blocking=True)
+
+    def check() -> Response | None:
+        incoming = wsgi.WSGIRequest(request.environ)
+        try:
+            token = None if wsgi.exempts(gate, incoming, request.environ) else guard.check(incoming)
+        except (AccessDenied, AuthorityUnavailable) as refused:
+            return _respond(guard.refusal(refused, incoming))
+        deposit(request.environ, guard, token)
+        return None
+
+    app.before_request(check)
+    hooks = app.before_request_funcs[None]
+    hooks.insert(0, hooks.pop())  # nothing of the application runs for a request that is refused
+    _answer_errors(app, guard)
+
+
+def requires(*conditions: str | Requirement, guard: Guard | None = None) -> Callable[[F], F]:
+    """Let a view run only for a verified token whose scopes meet every one of `conditions`.
+
+    For view functions, `def` or `async def`, for methods of a MethodView, and for View and MethodView classes. The
+    guard is that of `protect` or of the BearerMiddleware around it, or `guard`; `requires(guard=guard)` wants any valid
+    token. Neither `public` nor `optional=True` nor `preflight` exempts a decorated view. Raises ConfigurationError for
+    what cannot be decorated, and UnguardedRoute at request time where no guard is found.
+    """
+    route = route_of(conditions, guard)
+    return lambda handler: decorated(handler, route, _FRAMEWORK)
+
+
+@overload
+def current_token() -> AccessToken: ...
+@overload
+def current_token(*, default: D) -> AccessToken | D: ...
+def current_token(*, default: Any = ...) -> Any:
+    """The verified token of Flask's current request. For an anonymous one `default`, else LookupError is raised."""
+    token = token_in(request.environ)
+    if token is not None:
+        return token
+    if default is not ...:
+        return default
+    raise anonymous("guard it with protect, BearerMiddleware or @requires, or give default=")
+
+
+class _FlaskExchange(Exchange):
+    __slots__ = ()
+
+    def incoming(self) -> wsgi.WSGIRequest:
+        return wsgi.WSGIRequest(self.carrier)
+
+    def respond(self, refusal: Refusal) -> Response:
+        return _respond(refusal)
+
+
+class _Flask:
+    def exchange(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchange:
+        return _FlaskExchange(request.environ)
+
+    def dispatcher(self, cls: type) -> str | None:
+        return "dispatch_request" if issubclass(cls, View) else None
+
+
+_FRAMEWORK = _Flask()
+
+
+def _respond(refusal: Refusal) -> Response:
+    return response_to(refusal, current_app.response_class)
+
+
+def _answer_errors(app: Flask, guard: Guard) -> None:
+    def answer(error: AccessDenied | AuthorityUnavailable) -> Response:
+        nearest: Guard = request.environ.get(GUARD, guard)
+        return _respond(nearest.refusal(error, wsgi.WSGIRequest(request.environ)))
+
+    known = app.error_handler_spec[None][None]
+    for kind in (AccessDenied, AuthorityUnavailable):
+        if kind not in known:
+            app.register_error_handler(kind, answer)
