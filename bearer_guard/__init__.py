@@ -26,9 +26,13 @@ from ._errors import (
 )
 from ._guard import Guard
 from ._http import ErrorBody, IncomingRequest, Refusal, oauth_error, problem_details
+from ._keys import StaticJWKSet
+from ._remote import RemoteJWKSet
 from ._scopes import all_of, any_of
+from ._shared_secret import SharedSecret
 from ._token import AccessToken
 from ._verifier import Verifier
+from ._verifiers import JWTVerifier, MultiIssuer, Router
 
 __all__ = [
     "Guard",
@@ -39,6 +43,12 @@ __all__ = [
     "oauth_error",
     "problem_details",
     "Verifier",
+    "JWTVerifier",
+    "MultiIssuer",
+    "Router",
+    "RemoteJWKSet",
+    "StaticJWKSet",
+    "SharedSecret",
     "any_of",
     "all_of",
     "BearerGuardError",

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias, cast
 
-from ._errors import ExpiredToken, InvalidClaim, TokenNotYetValid, UntrustedIssuer
+from ._errors import ExpiredToken, InvalidClaim, InvalidToken, TokenNotYetValid, UntrustedIssuer
 
 Claims: TypeAlias = Mapping[str, Any]
 ScopeClaims: TypeAlias = Sequence[str] | Callable[[Claims], Any]
@@ -41,7 +42,7 @@ class ClaimRules:
         """Whether `iss` is exactly the configured issuer."""
         return "iss" not in claims if self.issuer is None else claims.get("iss") == self.issuer
 
-    def check(self, claims: Claims, now: float) -> None:
+    def check(self, claims: dict[str, Any], now: float) -> None:
         """Raise the InvalidToken that these claims deserve at `now` (a NumericDate), or return."""
         if not self.trusts_issuer_of(claims):
             raise UntrustedIssuer(f"expected issuer {self.issuer!r}")
@@ -57,8 +58,16 @@ class ClaimRules:
         for name in self.required:
             if claims.get(name) is None:
                 raise InvalidClaim(name, f"required claim {name!r} is absent")
-        if self.validate is not None:
-            self.validate(claims)
+        if self.validate is not None and self.validate(MappingProxyType(claims)) is False:
+            raise InvalidClaim("validate", "validate returned False")
+
+    def refused_by_time(self, claims: Claims, now: float) -> bool:
+        """Whether `check_times` refuses these claims, of which nobody knows yet whether they are true."""
+        try:
+            self.check_times(claims, now)
+        except InvalidToken:
+            return True
+        return False
 
     def check_times(self, claims: Claims, now: float) -> None:
         """The part that depends on `now`: `exp`, `nbf`, `iat` and the greatest age (RFC 7519 §4.1.4-4.1.6)."""

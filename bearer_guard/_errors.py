@@ -19,7 +19,7 @@ holds a value copied from the token: `detail` is written from configured values 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal, get_args
 
 Reason = Literal[
@@ -225,3 +225,15 @@ def raise_problems(owner: str, problems: Iterable[str]) -> None:
     found = [f"{owner}: {problem}" for problem in problems]
     if found:
         raise ConfigurationError(*found)
+
+
+def duration_problems(durations: Mapping[str, object]) -> list[str]:
+    """What is wrong with these durations, each a name and a number of seconds."""
+    problems: list[str] = []
+    for name, seconds in durations.items():
+        positive = name in ("max_age", "timeout")
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds < float("inf"):
+            problems.append(f"{name} must be a number of seconds, not negative")
+        elif positive and seconds == 0:
+            problems.append(f"{name} must be greater than 0 seconds")
+    return problems

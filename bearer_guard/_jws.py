@@ -25,19 +25,24 @@ class Header(NamedTuple):
 class CompactJWS:
     """The parts of a token, none of them verified: whoever reads `unverified_claims` before the signature says so."""
 
-    __slots__ = ("_payload", "header", "signature", "signing_input")
+    __slots__ = ("_claims", "_segment", "header", "signature", "signing_input")
 
-    def __init__(self, header: Header, payload: bytes, signing_input: bytes, signature: bytes) -> None:
+    def __init__(self, header: Header, segment: bytes, signing_input: bytes, signature: bytes) -> None:
         self.header = header
-        self._payload: bytes | dict[str, Any] = payload
+        self._segment = segment
+        self._claims: dict[str, Any] | None = None
         self.signing_input = signing_input
         self.signature = signature
 
     def unverified_claims(self) -> dict[str, Any]:
         """The payload's claims set. Raises MalformedToken when it is not one."""
-        if isinstance(self._payload, bytes):
-            self._payload = _object(self._payload)
-        return self._payload
+        if self._claims is None:
+            self._claims = _object(self._segment)
+        return self._claims
+
+    def payload(self) -> bytes:
+        """The octets of the payload."""
+        return b64url_decode(self._segment)
 
 
 def parse(token: str) -> CompactJWS:
@@ -82,6 +87,15 @@ def media_type(text: str) -> str:
     lowered = text.lower()
     prefix, slash, rest = lowered.partition("/")
     return rest if prefix == "application" and slash and "/" not in rest else lowered
+
+
+def looks_like_jws(token: str) -> bool:
+    """Whether `token` has three segments of which the first spells a JSON object: a claim to be one, no more."""
+    segments = token.split(".", 3) if len(token) <= MAX_TOKEN_LENGTH else []
+    try:
+        return len(segments) == 3 and bool(_object(segments[0].encode()))
+    except MalformedToken:
+        return False
 
 
 def _object(segment: bytes) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from binascii import Error, a2b_base64, b2a_base64
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ _STANDARD: Final = _URL[:-2] + b"+/"
 _TO_STANDARD: Final = bytes(_STANDARD[_URL.index(octet)] if octet in _URL else 0x21 for octet in range(256))
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 # The last character of a partial quantum carries 4 or 2 unused bits, which must be zero.             RFC 4648 §3.5
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_NOT_BRACKETS: Final = bytes(octet for octet in range(256) if octet not in b"[]{}")
 _PADDING: Final = (b"", b"", b"==", b"=")
 _LAST_OF_TWO: Final = frozenset(_URL[::16])
 _LAST_OF_THREE: Final = frozenset(_URL[::4])
@@ -28,9 +31,8 @@ _LAST_OF_THREE: Final = frozenset(_URL[::4])
 def b64url_decode(text: bytes) -> bytes:
     """The octets that `text` spells in canonical unpadded base64url. Raises ValueError for any other spelling."""
     partial = len(text) & 3
-    if partial:
-        if partial == 1 or text[-1] not in (_LAST_OF_TWO if partial == 2 else _LAST_OF_THREE):
-            raise ValueError("not canonical base64url")
+    if partial and (partial == 1 or text[-1] not in (_LAST_OF_TWO if partial == 2 else _LAST_OF_THREE)):
+        raise ValueError("not canonical base64url")
     try:
         return a2b_base64(text.translate(_TO_STANDARD) + _PADDING[partial], strict_mode=True)
     except Error:
@@ -60,23 +62,11 @@ def json_object(octets: bytes) -> dict[str, Any]:
 def _check_depth(octets: bytes) -> None:
     if octets.count(b"[") + octets.count(b"{") <= MAX_DEPTH:
         return
-    depth, in_string, escaped = 0, False, False
-    for octet in octets:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif octet == 0x5C:
-                escaped = True
-            elif octet == 0x22:
-                in_string = False
-        elif octet == 0x22:
-            in_string = True
-        elif octet in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise ValueError("nested too deeply")
-        elif octet in b"]}":
-            depth -= 1
+    depth = 0
+    for bracket in _STRING.sub(b"", octets).translate(None, _NOT_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deeply")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

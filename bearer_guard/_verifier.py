@@ -78,7 +78,7 @@ class Verifier:
 
 def verification(verifier: Verifier, token: str) -> Flow[AccessToken]:
     """The flow of `verifier` on `token`: its own, or a call of the methods that a subclass overrides."""
-    if not (verifier._blocking or verifier._coroutine):
+    if not overrides(verifier):
         return (yield from verifier._flow(token))
     result = yield Call(
         (lambda: verifier.verify(token)) if verifier._blocking else None,
@@ -89,9 +89,14 @@ def verification(verifier: Verifier, token: str) -> Flow[AccessToken]:
     return result
 
 
+def overrides(verifier: Verifier) -> bool:
+    """Whether the class of `verifier` overrides `verify` or `averify`, which must then be called."""
+    return verifier._blocking or verifier._coroutine
+
+
 def works(verifier: Verifier) -> bool:
     """Whether `verifier` decides anything at all: one that overrides nothing is a mistake."""
-    return verifier._blocking or verifier._coroutine or type(verifier)._flow is not Verifier._flow
+    return overrides(verifier) or type(verifier)._flow is not Verifier._flow
 
 
 def is_async_only(verifier: Verifier) -> bool:

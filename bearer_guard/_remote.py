@@ -1,0 +1,150 @@
+"""The keys that an issuer publishes at a URL, given or discovered (RFC 7517 §5, RFC 8414).
+
+What an attempt does, from the request to a set of usable keys; when attempts are made and who waits is in `_refresh`.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from ._attempts import Fetched, FetchFailed
+from ._discovery import discover, issuer_problem
+from ._errors import ConfigurationError, duration_problems, raise_problems
+from ._flow import ExchangeFailed, Flow, Request, Response, Send, Transport, run
+from ._freshness import fresh_for, retry_after
+from ._io import IO
+from ._jose import ASYMMETRIC
+from ._jwks import KeySet, load_jwks
+from ._refresh import RefreshedKeys
+from ._strict import json_object
+from ._transport import HTTPTransport
+from ._urls import url_problem
+
+T = TypeVar("T", bound="RemoteJWKSet")
+
+# Compared by identity: an age that is given, also this one, counts as it is and outranks what the server says.
+_DEFAULT_MAX_AGE: Final = float("600")
+_NOT_JSON: Final = frozenset({"text/html", "application/xhtml+xml", "text/xml", "application/xml", "text/css"})
+
+
+class RemoteJWKSet(RefreshedKeys):
+    """The public keys that an issuer publishes as a JWK Set, fetched when first needed and kept fresh.
+
+    `url` must be https (http on loopback, or anywhere with `unsafe_http=True`). `max_age` is for how many seconds keys
+    are fresh; by default what the answer's `Cache-Control` says, within 60 s and 1 h, else 10 minutes. `stale_if_error`
+    is for how long past that age the last good keys serve while the issuer cannot be reached. An unknown kid makes at
+    most two refetches in `cooldown` seconds. `timeout` is the total deadline of an attempt, in seconds of real time;
+    `clock` counts everything else. `ssl_context`, `proxy` and `transport` say how exchanges are made.
+
+    Checked: status, media type, size (256 KiB), number of keys (100), each key by itself. Not checked: a certificate
+    chain in the keys (`x5c`), and any signature over the set: the TLS connection vouches for it.
+    Raises ConfigurationError while constructing, nothing while nothing is verified.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        max_age: float = _DEFAULT_MAX_AGE,
+        stale_if_error: float = 3600.0,
+        cooldown: float = 30.0,
+        timeout: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        unsafe_http: bool = False,
+        transport: Transport | None = None,
+        _issuer: str | None = None,
+    ) -> None:
+        problems: list[str] = []
+        if _issuer is None and (problem := url_problem(url, unsafe_http=unsafe_http)):
+            problems.append(f"url {problem}")
+        durations = {"max_age": max_age, "stale_if_error": stale_if_error, "cooldown": cooldown, "timeout": timeout}
+        problems += duration_problems(durations)
+        if transport is not None and (ssl_context is not None or proxy is not None):
+            problems.append("give ssl_context and proxy to the transport, or give no transport")
+        if not callable(clock):
+            problems.append("clock must be a callable that returns seconds")
+        try:
+            self._transport: Transport = transport or HTTPTransport(ssl_context=ssl_context, proxy=proxy)
+        except ConfigurationError as error:
+            problems += error.problems
+        raise_problems("RemoteJWKSet", problems)
+        super().__init__(
+            name=_issuer or url,
+            algorithms=ASYMMETRIC,
+            stale_if_error=stale_if_error,
+            cooldown=cooldown,
+            timeout=timeout,
+            clock=clock,
+        )
+        self._issuer = _issuer
+        self._url: str | None = None if _issuer else url
+        self._unsafe_http = unsafe_http
+        self._max_age = max_age
+        self._etag: str | None = None
+
+    @classmethod
+    def discover(cls: type[T], issuer: str, **options: Any) -> T:
+        """The keys of `issuer`, whose metadata says where they are (RFC 8414, OpenID Connect Discovery).
+
+        Takes the options of the class. The metadata's `issuer` must equal `issuer` exactly. When the keys cannot be
+        fetched any more, the next attempt looks again where they are.
+        """
+        problem = issuer_problem(issuer, unsafe_http=bool(options.get("unsafe_http", False)))
+        raise_problems("RemoteJWKSet.discover", [problem] if problem else [])
+        return cls(issuer, **options, _issuer=issuer)
+
+    def _fetch(self, held: KeySet | None, deadline: float) -> Fetched:
+        try:
+            return run(self._exchanges(held, deadline), IO)
+        except ExchangeFailed as failure:
+            raise FetchFailed(str(failure)) from failure
+
+    def _exchanges(self, held: KeySet | None, deadline: float) -> Flow[Fetched]:
+        if self._url is None:
+            assert self._issuer is not None  # noqa: S101 - one of the two is always there
+            self._url = yield from discover(
+                self._issuer, self._transport, _left(deadline), unsafe_http=self._unsafe_http
+            )
+        try:
+            return (yield from self._jwks(self._url, held, _left(deadline)))
+        except (ExchangeFailed, FetchFailed):
+            if self._issuer is not None:
+                self._url = self._etag = None  # the keys may have moved
+            raise
+
+    def _jwks(self, url: str, held: KeySet | None, timeout: float) -> Flow[Fetched]:
+        headers = {"Accept": "application/jwk-set+json, application/json"}
+        if held is not None and self._etag is not None:
+            headers["If-None-Match"] = self._etag
+        request = Request(method="GET", url=url, headers=headers, timeout=timeout)
+        response: Response = yield Send(request, self._transport)
+        age = self._max_age
+        if age is _DEFAULT_MAX_AGE:
+            age = fresh_for(response.headers, otherwise=age)
+        if response.status == 304 and "If-None-Match" in headers:
+            return Fetched(None, age)
+        keys = _read(response)
+        self._etag = response.headers.get("etag")
+        return Fetched(keys, age)
+
+
+def _read(response: Response) -> KeySet:
+    if response.status != 200:
+        now = datetime.now(UTC)
+        raise FetchFailed(f"status {response.status}", retry_after=retry_after(response.headers, now))
+    if response.headers.get("content-type", "").partition(";")[0].strip().lower() in _NOT_JSON:
+        raise FetchFailed("the answer is not JSON by its media type")
+    try:
+        return load_jwks(json_object(response.body))
+    except ValueError as error:
+        raise FetchFailed(str(error)) from None
+
+
+def _left(deadline: float) -> float:
+    return max(0.001, deadline - time.monotonic())

@@ -1,0 +1,217 @@
+"""Verifiers of JSON Web Tokens: by one issuer's keys, by several, or by a token's shape (RFC 7519 §7.2, RFC 9068).
+
+The order of the checks is part of the design: what needs no trust comes first (size, shape, algorithm, type), then the
+signature, then the claims. Nothing is fetched for a token of an issuer that is not trusted, and a claim of an unverified
+token decides one thing only: which of the configured issuers' policies the token has to meet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import Final
+
+from ._cache import Entry, TokenCache
+from ._claims import Claims, ScopeClaims, scopes_of
+from ._errors import BadSignature, InvalidToken, UnknownKey, UntrustedIssuer, raise_problems
+from ._flow import Flow, Transport
+from ._jwks import KeySet
+from ._jws import CompactJWS, looks_like_jws, parse
+from ._keys import KeySource
+from ._policy import REQUIRED, Policy
+from ._strict import json_object
+from ._token import AccessToken
+from ._verifier import Source, Verifier, overrides, verification, works
+
+
+class JWTVerifier(Verifier):
+    """Verifies JWT access tokens of one issuer for one API.
+
+    `issuer` is compared exactly with `iss`; `audience`, a string or a container that answers `in`, with each element of
+    `aud`. Both are required; None, written out, means that the claim must be absent. `keys` is a `RemoteJWKSet`, a
+    `StaticJWKSet` or a `SharedSecret`; without it the keys of `issuer` are discovered. `algorithms` limits what a header
+    may name, by default to what the keys are for. `profile="rfc9068"` demands `typ: at+jwt` and every claim of RFC 9068
+    §2.2; `types` replaces the types that the default profile accepts (absent, `JWT`, `at+jwt`). `leeway`, 0-300 seconds,
+    applies to `exp`, `nbf` and `iat`; `max_token_age` bounds the seconds since `iat`. The first of `scope_claims` that is
+    present grants the scopes. `validate` gets the claims last, and raises `InvalidClaim` (or returns False) to refuse.
+    `cache_size` tokens are remembered once verified; 0 remembers none. `clock` returns NumericDates.
+
+    Checked: RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725. Not checked: revocation, and `cnf`, which the guard judges.
+    Raises ConfigurationError while constructing, with every mistake at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        issuer: str | None = REQUIRED,
+        audience: str | Container[str] | None = REQUIRED,
+        keys: KeySource | None = None,
+        algorithms: Sequence[str] | None = None,
+        profile: str = "jwt",
+        types: Iterable[str | None] = (),
+        leeway: float = 30.0,
+        scope_claims: ScopeClaims = ("scope", "scp"),
+        required_claims: Sequence[str] = (),
+        max_token_age: float | None = None,
+        validate: Callable[[Claims], object] | None = None,
+        cache_size: int = 0,
+        clock: Callable[[], float] = time.time,
+        transport: Transport | None = None,
+    ) -> None:
+        policy = Policy(
+            issuer=issuer,
+            audience=audience,
+            keys=keys,
+            algorithms=algorithms,
+            profile=profile,
+            types=types,
+            leeway=leeway,
+            scope_claims=scope_claims,
+            required_claims=required_claims,
+            max_token_age=max_token_age,
+            validate=validate,
+            cache_size=cache_size,
+            clock=clock,
+            transport=transport,
+        )
+        self.issuer: Final = issuer
+        self._keys: Final = policy.key_source()
+        self._rules: Final = policy.rules()
+        self._types: Final = policy.accepted_types()
+        self._algorithms: Final = self._keys.algorithms if algorithms is None else frozenset(algorithms)
+        self._listed: Final = algorithms is not None
+        self._scope_claims: Final = scope_claims
+        self._clock: Final = clock
+        self._cache: Final = TokenCache(cache_size) if cache_size else None
+
+    def _flow(self, token: str) -> Flow[AccessToken]:
+        return self.decision(token, None)
+
+    def decision(self, token: str, parsed: CompactJWS | None) -> Flow[AccessToken]:
+        """The flow of `verify`; `parsed` is the token taken apart, where that has been done already."""
+        now, cache = self._clock(), self._cache
+        known = None if cache is None else cache.find(token, self._keys.current())
+        if known is not None:
+            claims = json_object(known.payload)
+        else:
+            jws = parse(token) if parsed is None else parsed
+            self._check_header(jws)
+            keys = yield from self._keys_that_verify(jws, now)
+            claims = jws.unverified_claims()  # verified by now
+        self._rules.check(claims, now)
+        scopes = scopes_of(claims, self._scope_claims)
+        if cache is not None and known is None:
+            cache.keep(token, Entry(jws.payload(), keys))
+        return AccessToken.from_claims(claims, scopes)
+
+    def _check_header(self, jws: CompactJWS) -> None:
+        if jws.header.algorithm not in self._algorithms:
+            raise InvalidToken(f"allowed: {', '.join(sorted(self._algorithms))}", reason="algorithm_not_allowed")
+        if jws.header.typ not in self._types:
+            allowed = ", ".join(sorted(str(typ) for typ in self._types))
+            raise InvalidToken(f"allowed: {allowed}", reason="type_not_allowed")
+
+    def _keys_that_verify(self, jws: CompactJWS, now: float) -> Flow[KeySet]:
+        """The current keys, one of which verifies the signature. Raises BadSignature, UnknownKey and the like."""
+        arrival = self._keys.arrival()
+        keys = self._keys.current()
+        if keys is None:
+            self._check_issuer(jws)
+            keys = yield from self._keys.obtain()
+        algorithm, kid, _ = jws.header
+        while not any(
+            key.verifies(algorithm, jws.signing_input, jws.signature)
+            for key in keys.fitting(algorithm, kid, listed=self._listed)
+        ):
+            keys = yield from self._other_keys(jws, keys, arrival, now)
+        return keys
+
+    def _other_keys(self, jws: CompactJWS, seen: KeySet, arrival: int, now: float) -> Flow[KeySet]:
+        """Keys that may verify what `seen` do not. A token that would be refused anyway is not worth a fetch."""
+        known = seen.knows(jws.header.kid)
+        if self._keys.can_refetch():
+            self._check_issuer(jws)
+            if self._rules.refused_by_time(jws.unverified_claims(), now):
+                raise BadSignature("expired or not yet valid as well") if known else UnknownKey("expired as well")
+        if not known:
+            return (yield from self._keys.missing(arrival, lambda keys: keys is not seen))
+        newer = yield from self._keys.newer(arrival, seen)
+        if newer is None:
+            raise BadSignature(f"no key of {self._keys.name} that fits verifies it")
+        return newer
+
+    def _check_issuer(self, jws: CompactJWS) -> None:
+        if not self._rules.trusts_issuer_of(jws.unverified_claims()):
+            raise UntrustedIssuer(f"expected issuer {self.issuer!r}")
+
+    def _sources(self) -> Iterable[Source]:
+        return (self._keys,)
+
+    def __repr__(self) -> str:
+        return f"JWTVerifier(issuer={self.issuer!r})"
+
+
+class MultiIssuer(Verifier):
+    """Verifies tokens of several issuers, each by its own JWTVerifier: the one whose `issuer` equals the token's `iss`.
+
+    The map is static: nothing is fetched for an issuer that is not on it (RFC 8725 §3.8). Raises ConfigurationError
+    unless it is given JWTVerifiers of distinct issuers.
+    """
+
+    def __init__(self, *jwt_verifiers: JWTVerifier) -> None:
+        raise_problems("MultiIssuer", _multi_issuer_problems(jwt_verifiers))
+        self._by_issuer = {verifier.issuer: verifier for verifier in jwt_verifiers}
+
+    def _flow(self, token: str) -> Flow[AccessToken]:
+        jws = parse(token)
+        issuer = jws.unverified_claims().get("iss")
+        verifier = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
+        if verifier is None:
+            raise UntrustedIssuer(f"expected one of {', '.join(map(repr, self._by_issuer))}")
+        if overrides(verifier):
+            return (yield from verification(verifier, token))
+        return (yield from verifier.decision(token, jws))
+
+    def _parts(self) -> Iterable[Verifier]:
+        return self._by_issuer.values()
+
+
+class Router(Verifier):
+    """Sends a token to `jwt` or to `opaque` by its shape, and never to the second because the first refused it.
+
+    JWT-shaped is what has three segments of which the first decodes to a JSON object; everything else is opaque.
+    """
+
+    def __init__(self, *, jwt: Verifier, opaque: Verifier) -> None:
+        parts: dict[str, object] = {"jwt": jwt, "opaque": opaque}
+        raise_problems(
+            "Router",
+            [
+                f"{name} must be a Verifier that decides"
+                for name, part in parts.items()
+                if not (isinstance(part, Verifier) and works(part))
+            ],
+        )
+        self._jwt = jwt
+        self._opaque = opaque
+
+    def _flow(self, token: str) -> Flow[AccessToken]:
+        return verification(self._jwt if looks_like_jws(token) else self._opaque, token)
+
+    def _parts(self) -> Iterable[Verifier]:
+        return (self._jwt, self._opaque)
+
+
+def _multi_issuer_problems(verifiers: Sequence[object]) -> Iterable[str]:
+    if not verifiers:
+        yield "give at least one JWTVerifier"
+    issuers: set[str | None] = set()
+    for verifier in verifiers:
+        if not isinstance(verifier, JWTVerifier):
+            yield f"{type(verifier).__name__} is not a JWTVerifier"
+        elif verifier.issuer is None:
+            yield "a JWTVerifier with issuer=None cannot be chosen by `iss`"
+        elif verifier.issuer in issuers:
+            yield f"issuer {verifier.issuer!r} is given twice: put both audiences into one JWTVerifier"
+        else:
+            issuers.add(verifier.issuer)
