@@ -1,8 +1,8 @@
 """Verifiers of JSON Web Tokens: by one issuer's keys, by several, or by a token's shape (RFC 7519 §7.2, RFC 9068).
 
-The order of the checks is part of the design: what needs no trust comes first (size, shape, algorithm, type), then the
-signature, then the claims. Nothing is fetched for a token of an issuer that is not trusted, and a claim of an unverified
-token decides one thing only: which of the configured issuers' policies the token has to meet.
+The order of the checks is part of the design: what needs no trust comes first (size, shape, algorithm, type), then
+the signature, then the claims. Nothing is fetched for a token of an issuer that is not trusted, and a claim of an
+unverified token decides one thing only: which of the configured issuers' policies the token has to meet.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from ._verifier import Source, Verifier, overrides, verification, works
 class JWTVerifier(Verifier):
     """Verifies JWT access tokens of one issuer for one API.
 
-    `issuer` is compared exactly with `iss`; `audience`, a string or a container that answers `in`, with each element of
-    `aud`. Both are required; None, written out, means that the claim must be absent. `keys` is a `RemoteJWKSet`, a
-    `StaticJWKSet` or a `SharedSecret`; without it the keys of `issuer` are discovered. `algorithms` limits what a header
-    may name, by default to what the keys are for. `profile="rfc9068"` demands `typ: at+jwt` and every claim of RFC 9068
-    §2.2; `types` replaces the types that the default profile accepts (absent, `JWT`, `at+jwt`). `leeway`, 0-300 seconds,
-    applies to `exp`, `nbf` and `iat`; `max_token_age` bounds the seconds since `iat`. The first of `scope_claims` that is
-    present grants the scopes. `validate` gets the claims last, and raises `InvalidClaim` (or returns False) to refuse.
-    `cache_size` tokens are remembered once verified; 0 remembers none. `clock` returns NumericDates.
+    `issuer` is compared exactly with `iss`; `audience`, a string or a container that answers `in`, with each element
+    of `aud`. Both are required; None, written out, means that the claim must be absent. `keys` is a `RemoteJWKSet`, a
+    `StaticJWKSet` or a `SharedSecret`; without it the keys of `issuer` are discovered. `algorithms` limits what a
+    header may name, by default to what the keys are for. `profile="rfc9068"` demands `typ: at+jwt` and every claim of
+    RFC 9068 §2.2; `types` replaces the types that the default profile accepts (absent, `JWT`, `at+jwt`). `leeway`,
+    0-300 seconds, applies to `exp`, `nbf` and `iat`; `max_token_age` bounds the seconds since `iat`. The first of
+    `scope_claims` that is present grants the scopes. `validate` gets the claims last, and raises `InvalidClaim` (or
+    returns False) to refuse. `cache_size` tokens are remembered once verified. `clock` returns NumericDates.
 
     Checked: RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725. Not checked: revocation, and `cnf`, which the guard judges.
     Raises ConfigurationError while constructing, with every mistake at once.
