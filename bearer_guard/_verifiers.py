@@ -13,12 +13,12 @@ from typing import Final
 
 from ._cache import Entry, TokenCache
 from ._claims import Claims, ScopeClaims, scopes_of
-from ._errors import BadSignature, InvalidToken, UnknownKey, UntrustedIssuer, raise_problems
+from ._errors import BadSignature, InvalidToken, UntrustedIssuer, raise_problems
 from ._flow import Flow, Transport
-from ._jwks import KeySet
 from ._jws import CompactJWS, looks_like_jws, parse
 from ._keys import KeySource
 from ._policy import REQUIRED, Policy
+from ._signature import SignatureCheck
 from ._strict import json_object
 from ._token import AccessToken
 from ._verifier import Source, Verifier, overrides, verification, works
@@ -75,11 +75,9 @@ class JWTVerifier(Verifier):
             transport=transport,
         )
         self.issuer: Final = issuer
-        self._keys: Final = policy.key_source()
+        self._signatures: Final = SignatureCheck(policy.key_source(), algorithms)
         self._rules: Final = policy.rules()
         self._types: Final = policy.accepted_types()
-        self._algorithms: Final = self._keys.algorithms if algorithms is None else frozenset(algorithms)
-        self._listed: Final = algorithms is not None
         self._scope_claims: Final = scope_claims
         self._clock: Final = clock
         self._cache: Final = TokenCache(cache_size) if cache_size else None
@@ -90,13 +88,16 @@ class JWTVerifier(Verifier):
     def decision(self, token: str, parsed: CompactJWS | None) -> Flow[AccessToken]:
         """The flow of `verify`; `parsed` is the token taken apart, where that has been done already."""
         now, cache = self._clock(), self._cache
-        known = None if cache is None else cache.find(token, self._keys.current())
+        known = None if cache is None else cache.find(token, self._signatures.keys.current())
         if known is not None:
             claims = json_object(known.payload)
         else:
             jws = parse(token) if parsed is None else parsed
-            self._check_header(jws)
-            keys = yield from self._keys_that_verify(jws, now)
+            self._signatures.check_algorithm(jws)
+            self._check_type(jws)
+            keys = yield from self._signatures.keys_that_verify(
+                jws, lambda: self._check_issuer(jws), lambda: self._check_worth(jws, now)
+            )
             claims = jws.unverified_claims()  # verified by now
         self._rules.check(claims, now)
         scopes = scopes_of(claims, self._scope_claims)
@@ -104,48 +105,23 @@ class JWTVerifier(Verifier):
             cache.keep(token, Entry(jws.payload(), keys))
         return AccessToken.from_claims(claims, scopes)
 
-    def _check_header(self, jws: CompactJWS) -> None:
-        if jws.header.algorithm not in self._algorithms:
-            raise InvalidToken(f"allowed: {', '.join(sorted(self._algorithms))}", reason="algorithm_not_allowed")
+    def _check_type(self, jws: CompactJWS) -> None:
         if jws.header.typ not in self._types:
             allowed = ", ".join(sorted(str(typ) for typ in self._types))
             raise InvalidToken(f"allowed: {allowed}", reason="type_not_allowed")
-
-    def _keys_that_verify(self, jws: CompactJWS, now: float) -> Flow[KeySet]:
-        """The current keys, one of which verifies the signature. Raises BadSignature, UnknownKey and the like."""
-        arrival = self._keys.arrival()
-        keys = self._keys.current()
-        if keys is None:
-            self._check_issuer(jws)
-            keys = yield from self._keys.obtain()
-        algorithm, kid, _ = jws.header
-        while not any(
-            key.verifies(algorithm, jws.signing_input, jws.signature)
-            for key in keys.fitting(algorithm, kid, listed=self._listed)
-        ):
-            keys = yield from self._other_keys(jws, keys, arrival, now)
-        return keys
-
-    def _other_keys(self, jws: CompactJWS, seen: KeySet, arrival: int, now: float) -> Flow[KeySet]:
-        """Keys that may verify what `seen` do not. A token that would be refused anyway is not worth a fetch."""
-        known = seen.knows(jws.header.kid)
-        if self._keys.can_refetch():
-            self._check_issuer(jws)
-            if self._rules.refused_by_time(jws.unverified_claims(), now):
-                raise BadSignature("expired or not yet valid as well") if known else UnknownKey("expired as well")
-        if not known:
-            return (yield from self._keys.missing(arrival, lambda keys: keys is not seen))
-        newer = yield from self._keys.newer(arrival, seen)
-        if newer is None:
-            raise BadSignature(f"no key of {self._keys.name} that fits verifies it")
-        return newer
 
     def _check_issuer(self, jws: CompactJWS) -> None:
         if not self._rules.trusts_issuer_of(jws.unverified_claims()):
             raise UntrustedIssuer(f"expected issuer {self.issuer!r}")
 
+    def _check_worth(self, jws: CompactJWS, now: float) -> None:
+        """Refuse a token that would be refused anyway, before other keys are asked for on its account."""
+        self._check_issuer(jws)
+        if self._rules.refused_by_time(jws.unverified_claims(), now):
+            raise BadSignature("not verified by the keys at hand, and out of its time as well")
+
     def _sources(self) -> Iterable[Source]:
-        return (self._keys,)
+        return (self._signatures.keys,)
 
     def __repr__(self) -> str:
         return f"JWTVerifier(issuer={self.issuer!r})"
