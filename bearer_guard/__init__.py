@@ -26,6 +26,7 @@ from ._errors import (
 )
 from ._guard import Guard
 from ._http import ErrorBody, IncomingRequest, Refusal, oauth_error, problem_details
+from ._introspection import IntrospectionVerifier
 from ._keys import StaticJWKSet
 from ._remote import RemoteJWKSet
 from ._scopes import all_of, any_of
@@ -44,6 +45,7 @@ __all__ = [
     "problem_details",
     "Verifier",
     "JWTVerifier",
+    "IntrospectionVerifier",
     "MultiIssuer",
     "Router",
     "RemoteJWKSet",

@@ -37,6 +37,8 @@ class ClaimRules:
     required: tuple[str, ...]
     max_token_age: float | None
     validate: Callable[[Claims], object] | None
+    expires: bool = True
+    """Whether `exp` must be there: in a JWT always, in an introspection response as the server likes."""
 
     def trusts_issuer_of(self, claims: Claims) -> bool:
         """Whether `iss` is exactly the configured issuer."""
@@ -72,9 +74,9 @@ class ClaimRules:
     def check_times(self, claims: Claims, now: float) -> None:
         """The part that depends on `now`: `exp`, `nbf`, `iat` and the greatest age (RFC 7519 §4.1.4-4.1.6)."""
         expires, not_before, issued = (_numeric_date(claims, name) for name in ("exp", "nbf", "iat"))
-        if expires is None:
+        if expires is None and self.expires:
             raise InvalidClaim("exp", "required claim 'exp' is absent")
-        if now >= expires + self.leeway:
+        if expires is not None and now >= expires + self.leeway:
             raise ExpiredToken(f"leeway {self.leeway:g} s")
         if not_before is not None and now < not_before - self.leeway:
             raise TokenNotYetValid(f"nbf is in the future, leeway {self.leeway:g} s")

@@ -227,11 +227,11 @@ def raise_problems(owner: str, problems: Iterable[str]) -> None:
         raise ConfigurationError(*found)
 
 
-def duration_problems(durations: Mapping[str, object]) -> list[str]:
+def duration_problems(durations: Mapping[str, object], *, zero: bool = False) -> list[str]:
     """What is wrong with these durations, each a name and a number of seconds."""
     problems: list[str] = []
     for name, seconds in durations.items():
-        positive = name in ("max_age", "timeout")
+        positive = not zero and name in ("max_age", "timeout")
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds < float("inf"):
             problems.append(f"{name} must be a number of seconds, not negative")
         elif positive and seconds == 0:

@@ -7,11 +7,12 @@ tokens. Header parameters that carry or locate keys are not looked at (RFC 8725 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ._credentials import MAX_TOKEN_LENGTH
 from ._errors import InvalidToken, MalformedToken
-from ._strict import b64url_decode, json_object
+from ._strict import b64url_decode, b64url_encode, json_object
 
 
 class Header(NamedTuple):
@@ -87,6 +88,12 @@ def media_type(text: str) -> str:
     lowered = text.lower()
     prefix, slash, rest = lowered.partition("/")
     return rest if prefix == "application" and slash and "/" not in rest else lowered
+
+
+def compact(header: bytes, payload: bytes, sign: Callable[[bytes], bytes]) -> str:
+    """The compact JWS of a header and a payload, as they are, with what `sign` makes of the signing input."""
+    signing_input = b64url_encode(header) + b"." + b64url_encode(payload)
+    return (signing_input + b"." + b64url_encode(sign(signing_input))).decode("ascii")
 
 
 def looks_like_jws(token: str) -> bool:

@@ -81,14 +81,9 @@ class Policy:
             yield "issuer=None needs keys=: there is nothing to discover them from"
         elif issuer is None and self.profile == "rfc9068":
             yield 'issuer=None contradicts profile="rfc9068", which demands `iss` (RFC 9068 §2.2)'
-        if audience is REQUIRED or audience == "" or isinstance(audience, bytes):
-            yield 'audience is required: this API\'s identifier in `aud`, such as audience="https://api.example.com"'
-        elif audience is None and self.profile == "rfc9068":
+        yield from audience_problems(audience)
+        if audience is None and self.profile == "rfc9068":
             yield 'audience=None contradicts profile="rfc9068", which demands `aud` (RFC 9068 §2.2)'
-        elif audience is not None and not isinstance(audience, str | Container):
-            yield "audience must be a string or a container of strings"
-        elif isinstance(audience, list | tuple | frozenset) and not audience:
-            yield "audience is empty and would admit nobody: name this API's identifier"
 
     def _key_problems(self) -> Iterable[str]:
         keys = cast("object", self.keys)
@@ -119,19 +114,16 @@ class Policy:
             yield 'types cannot be chosen with profile="rfc9068", which demands at+jwt'
 
     def _claim_problems(self) -> Iterable[str]:
-        for name, claims in (("scope_claims", self.scope_claims), ("required_claims", self.required_claims)):
-            if name == "scope_claims" and callable(claims):
-                continue
-            if isinstance(claims, str) or not all(isinstance(claim, str) for claim in cast("Sequence[Any]", claims)):
-                yield f'{name} must be a list of claim names, such as {name}=["{"scp" if name[0] == "s" else "sub"}"]'
-            elif name == "scope_claims" and not claims:
+        yield from claim_name_problems("required_claims", self.required_claims)
+        if not callable(self.scope_claims):
+            yield from claim_name_problems("scope_claims", self.scope_claims)
+            if not self.scope_claims:
                 yield "scope_claims is empty: name a claim, or leave the parameter out"
         if self.validate is not None and not callable(self.validate):
             yield "validate must be a callable that takes the claims and raises InvalidClaim"
 
     def _other_problems(self) -> Iterable[str]:
-        if not _is_number(self.leeway) or not 0 <= self.leeway <= LONGEST_LEEWAY:
-            yield f"leeway must be 0 to {LONGEST_LEEWAY:g} seconds"
+        yield from leeway_problems(self.leeway)
         if self.max_token_age is not None and not (
             _is_number(self.max_token_age) and 0 < self.max_token_age < math.inf
         ):
@@ -140,6 +132,28 @@ class Policy:
             yield "cache_size must be a number of tokens, 0 for no cache"
         if not callable(self.clock):
             yield "clock must be a callable that returns seconds since the epoch, such as time.time"
+
+
+def audience_problems(audience: object) -> Iterable[str]:
+    """What is wrong with an audience that a verifier was given, or not given."""
+    if audience is REQUIRED or audience == "" or isinstance(audience, bytes):
+        yield 'audience is required: this API\'s identifier in `aud`, such as audience="https://api.example.com"'
+    elif audience is not None and not isinstance(audience, str | Container):
+        yield "audience must be a string or a container of strings"
+    elif isinstance(audience, list | tuple | frozenset) and not audience:
+        yield "audience is empty and would admit nobody: name this API's identifier"
+
+
+def leeway_problems(leeway: object) -> Iterable[str]:
+    """What is wrong with a leeway."""
+    if not _is_number(leeway) or not 0 <= cast("float", leeway) <= LONGEST_LEEWAY:
+        yield f"leeway must be 0 to {LONGEST_LEEWAY:g} seconds"
+
+
+def claim_name_problems(parameter: str, names: object) -> Iterable[str]:
+    """What is wrong with a list of claim names."""
+    if isinstance(names, str) or not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+        yield f'{parameter} must be a list of claim names, such as {parameter}=["scp"]'
 
 
 def _is_number(value: object) -> bool:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from .._strict import b64url_encode
+from .._jws import compact
 from ._keys import SigningKey
 
 TYPE: Final = "at+jwt"  # RFC 9068 §2.1
@@ -53,12 +53,6 @@ def header_for(key: SigningKey) -> dict[str, Any]:
 def json_octets(value: Mapping[str, Any]) -> bytes:
     """`value` as compact JSON in UTF-8."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def compact(header: bytes, payload: bytes, sign: Callable[[bytes], bytes]) -> str:
-    """The compact JWS of a header and a payload, as they are, with what `sign` makes of the signing input."""
-    signing_input = b64url_encode(header) + b"." + b64url_encode(payload)
-    return (signing_input + b"." + b64url_encode(sign(signing_input))).decode("ascii")
 
 
 def signed(header: Mapping[str, Any], claims: Mapping[str, Any], key: SigningKey) -> str:

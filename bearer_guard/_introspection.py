@@ -1,0 +1,250 @@
+"""Opaque tokens, and what the authorization server says about them (RFC 7662, RFC 9701).
+
+The server knows whether a token is active; whether it is meant for this API is judged here as for a JWT. Trouble at the
+endpoint is never a client's fault: 503, nothing remembered.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from ._answers import Answer, Answers
+from ._claims import ClaimRules, Claims, scopes_of
+from ._client_auth import ClientAuthentication, Secret, authentication_problems
+from ._credentials import MAX_TOKEN_LENGTH
+from ._errors import (
+    AuthorityUnavailable,
+    ConfigurationError,
+    InactiveToken,
+    InvalidClaim,
+    MalformedToken,
+    duration_problems,
+    raise_problems,
+)
+from ._flow import ExchangeFailed, Flow, Join, Request, Response, Send, Transport
+from ._freshness import retry_after
+from ._keys import KeySource
+from ._policy import REQUIRED, audience_problems, claim_name_problems, leeway_problems
+from ._signed_answer import MEDIA_TYPE, SignedAnswer
+from ._strict import json_object
+from ._token import AccessToken
+from ._transport import HTTPTransport
+from ._urls import url_problem
+from ._verifier import Source, SourceStatus, Verifier
+
+
+class IntrospectionVerifier(Verifier):
+    """Asks the authorization server about each token, and remembers the answer for a while.
+
+    `endpoint` is an https URL (http on loopback). `audience` is compared with each element of the answer's `aud`;
+    None, written out, means that the answer must have none. `issuer`, when given, must equal `iss` where there is one.
+    `auth` says how this API proves who it is: `basic` (url-encoded), `basic_raw`, `post`, `private_key_jwt` (with
+    `private_key`, a PEM text, and `issuer` as its audience), `bearer` (the secret is the token), `none`. A yes is
+    remembered for `cache_ttl` seconds and never past `exp`, a no for `negative_ttl`, `cache_size` tokens each. For
+    `stale_if_error` seconds past that (0: never) a yes also serves while the endpoint is in trouble. `signed` are the
+    keys that signed answers must verify with (RFC 9701): plain ones are refused then. `timeout` is a total deadline in
+    seconds of real time; `clock` returns NumericDates.
+
+    Checked: `active` is true, `aud`, `exp`, `nbf`, `iat`, `iss`, `required_claims`, `validate`. Not checked: `cnf`,
+    which the guard judges. A revoked token may pass for `cache_ttl` seconds. Raises ConfigurationError.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        audience: str | Container[str] | None = REQUIRED,
+        issuer: str | None = None,
+        client_id: str | None = None,
+        client_secret: Secret | None = None,
+        auth: str = "basic",
+        leeway: float = 30.0,
+        required_claims: Sequence[str] = (),
+        validate: Callable[[Claims], object] | None = None,
+        cache_ttl: float = 60.0,
+        negative_ttl: float = 5.0,
+        cache_size: int = 10_000,
+        timeout: float = 5.0,
+        signed: KeySource | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.time,
+        transport: Transport | None = None,
+        private_key: str | bytes | None = None,
+        algorithm: str | None = None,
+        stale_if_error: float = 0.0,
+        proxy: str | None = None,
+        unsafe_http: bool = False,
+    ) -> None:
+        credentials: dict[str, Any] = {
+            "method": auth,
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "private_key": private_key,
+            "algorithm": algorithm,
+            "assertion_audience": issuer,
+        }
+        problems = [f"endpoint {problem}"] if (problem := url_problem(endpoint, unsafe_http=unsafe_http)) else []
+        problems += [*audience_problems(audience), *leeway_problems(leeway), *authentication_problems(**credentials)]
+        problems += claim_name_problems("required_claims", required_claims)
+        problems += duration_problems({"timeout": timeout})
+        problems += duration_problems(
+            {"cache_ttl": cache_ttl, "negative_ttl": negative_ttl, "stale_if_error": stale_if_error}, zero=True
+        )
+        problems += _other_problems(issuer, cache_size, signed, validate, clock)
+        if transport is not None and (ssl_context is not None or proxy is not None):
+            problems.append("give ssl_context and proxy to the transport, or give no transport")
+        try:
+            self._transport: Final = transport or HTTPTransport(ssl_context=ssl_context, proxy=proxy)
+        except ConfigurationError as error:
+            problems += error.problems
+        raise_problems("IntrospectionVerifier", problems)
+        self._endpoint: Final = endpoint
+        self._authentication: Final = ClientAuthentication(**credentials)
+        self._signed: Final = None if signed is None else SignedAnswer(signed, str(issuer), (client_id, audience))
+        self._answers: Final = Answers(cache_size, positive=cache_ttl, negative=negative_ttl, grace=stale_if_error)
+        self._timeout: Final = timeout
+        self._clock: Final = clock
+        self._issuer: Final = issuer
+        self._rules: Final = ClaimRules(
+            issuer=issuer,
+            audience=audience,
+            leeway=float(leeway),
+            required=tuple(required_claims),
+            max_token_age=None,
+            validate=validate,
+            expires=False,
+        )
+        self._trouble: str | None = None
+        self._fetches = {"begun": 0, "succeeded": 0, "failed": 0}
+
+    def _flow(self, token: str) -> Flow[AccessToken]:
+        if len(token) > MAX_TOKEN_LENGTH:
+            raise MalformedToken(f"token longer than {MAX_TOKEN_LENGTH} characters", reason="token_too_long")
+        now = self._clock()
+        key = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        answer = self._answers.find(key, now)
+        if answer is None:
+            answer = yield from self._asked(token, key, now)
+        if answer.claims is None:
+            raise InactiveToken("the introspection endpoint says so")
+        return self._judged(answer.claims, now)
+
+    def _judged(self, claims: Claims, now: float) -> AccessToken:
+        if str(claims.get("token_type", "Bearer")).lower() == "dpop" and "cnf" not in claims:
+            raise InvalidClaim("cnf", "a DPoP token without a confirmation")
+        known = dict(claims)
+        if self._issuer is None:
+            known.pop("iss", None)  # nobody said what it should be: the endpoint vouches for its own tokens
+        elif "iss" not in known:
+            known["iss"] = self._issuer
+        self._rules.check(known, now)
+        return AccessToken.from_claims(claims, scopes_of(claims, ("scope",)))
+
+    def _asked(self, token: str, key: bytes, now: float) -> Flow[Answer]:
+        """The endpoint's answer, asked for once however many requests bring the same token."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            answer, flight, flying = self._answers.board(key, now)
+            if answer is not None:
+                return answer
+            if not flying:
+                yield Join(flight.future, deadline)
+                if flight.failure is None and flight.future.done():
+                    continue  # it has landed, or was abandoned with the request that flew it
+                return self._served_in_trouble(key, now, *(flight.failure or ("no answer in time", 1.0)))
+            try:
+                answer = yield from self._exchange(token, now)
+            except AuthorityUnavailable as failure:
+                flight.failure = failure.detail, failure.retry_after
+                return self._served_in_trouble(key, now, failure.detail, failure.retry_after)
+            finally:
+                self._answers.land(key, flight, answer)
+            return answer
+
+    def _served_in_trouble(self, key: bytes, now: float, problem: str, wait: float) -> Answer:
+        answer = self._answers.find(key, now, in_trouble=True)
+        if answer is None:
+            raise AuthorityUnavailable(problem, retry_after=wait)
+        return answer
+
+    def _exchange(self, token: str, now: float) -> Flow[Answer]:
+        form = {"token": token, "token_type_hint": "access_token"}
+        fields, form = self._authentication.present(form, now)
+        request = Request(
+            method="POST",
+            url=self._endpoint,
+            headers={
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Accept": MEDIA_TYPE if self._signed else "application/json",
+                **fields,
+            },
+            body=urlencode(form).encode("ascii"),
+            timeout=self._timeout,
+        )
+        self._fetches["begun"] += 1
+        try:
+            response: Response = yield Send(request, self._transport)
+            members = yield from self._members(response, now)
+        except (ExchangeFailed, ValueError) as failure:
+            raise self._in_trouble(str(failure), 1.0) from failure
+        except AuthorityUnavailable as unavailable:
+            raise self._in_trouble(unavailable.detail, unavailable.retry_after) from unavailable
+        self._trouble = None
+        self._fetches["succeeded"] += 1
+        return Answer(members if members.get("active") is True else None, now)
+
+    def _in_trouble(self, problem: str, wait: float) -> AuthorityUnavailable:
+        self._trouble = problem
+        self._fetches["failed"] += 1
+        return AuthorityUnavailable(f"introspection at {self._endpoint}: {problem}", retry_after=wait)
+
+    def _members(self, response: Response, now: float) -> Flow[Mapping[str, Any]]:
+        if response.status != 200:
+            wait = min(max(1.0, retry_after(response.headers)), 30.0)
+            raise AuthorityUnavailable(f"status {response.status}", retry_after=wait)
+        if self._signed is not None:
+            return (yield from self._signed.members(response, now))
+        return json_object(response.body)
+
+    def status(self) -> SourceStatus:
+        return {
+            "source": self._endpoint,
+            "state": "fresh" if self._trouble is None else "stale",
+            "age": None,
+            "next_refresh": None,
+            "last_error": self._trouble,
+            "skipped": [],
+            "fetches": dict(self._fetches),
+        }
+
+    def warming(self) -> Flow[None]:
+        if self._signed is not None:
+            yield from self._signed.warming()
+
+    def _sources(self) -> Iterable[Source]:
+        return (self,) if self._signed is None else (self, self._signed.keys)
+
+    def __repr__(self) -> str:
+        return f"IntrospectionVerifier(endpoint={self._endpoint!r})"
+
+
+def _other_problems(
+    issuer: object, cache_size: object, signed: object, validate: object, clock: object
+) -> Iterable[str]:
+    if issuer is not None and not (isinstance(issuer, str) and issuer):
+        yield "issuer must be a string, or None where the endpoint vouches for its own tokens"
+    if not isinstance(cache_size, int) or isinstance(cache_size, bool) or cache_size < 0:
+        yield "cache_size must be a number of tokens, 0 for no cache"
+    if signed is not None and not isinstance(signed, KeySource):
+        yield "signed must be the keys of the server, such as RemoteJWKSet(url)"
+    elif signed is not None and not issuer:
+        yield "signed answers need issuer, which they must name (RFC 9701 §5)"
+    if validate is not None and not callable(validate):
+        yield "validate must be a callable that takes the claims and raises InvalidClaim"
+    if not callable(clock):
+        yield "clock must be a callable that returns seconds since the epoch, such as time.time"

@@ -1,0 +1,68 @@
+"""Introspection responses that the authorization server has signed (RFC 9701 §5).
+
+What is said about the token is the member `token_introspection` and nothing beside it. A response that is not signed,
+of another type, for another API or from another server is trouble at the endpoint, not a fault of the token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Any, Final
+
+from ._errors import AuthorityUnavailable, InvalidToken
+from ._flow import Flow, Response
+from ._jws import CompactJWS, parse
+from ._keys import KeySource
+from ._signature import SignatureCheck
+
+MEDIA_TYPE: Final = "application/token-introspection+jwt"
+_TYPE: Final = "token-introspection+jwt"
+
+
+class SignedAnswer:
+    """Reads signed responses of `issuer` that name one of `audiences` as theirs."""
+
+    def __init__(self, keys: KeySource, issuer: str, audiences: tuple[str | Container[str] | None, ...]) -> None:
+        self.keys = keys
+        self._signatures = SignatureCheck(keys, None)
+        self._issuer = issuer
+        self._audiences = audiences
+
+    def members(self, response: Response, now: float) -> Flow[Mapping[str, Any]]:
+        """The members about the token. Raises AuthorityUnavailable for a response that must not be used."""
+        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type != MEDIA_TYPE:
+            raise AuthorityUnavailable("the answer is not a signed one")
+        try:
+            jws = parse(response.body.decode("ascii").strip())
+            self._signatures.check_algorithm(jws)
+            yield from self._signatures.keys_that_verify(jws, lambda: None, lambda: None)
+            return self._read(jws)
+        except (InvalidToken, ValueError) as failure:
+            raise AuthorityUnavailable(f"the signed answer is not acceptable: {failure}") from failure
+
+    def warming(self) -> Flow[None]:
+        yield from self.keys.warming()
+
+    def _read(self, jws: CompactJWS) -> Mapping[str, Any]:
+        claims = jws.unverified_claims()  # verified by now
+        if jws.header.typ != _TYPE:
+            raise ValueError("its typ is another (RFC 9701 §5)")
+        if claims.get("iss") != self._issuer:
+            raise ValueError("it is from another server")
+        named = claims.get("aud")
+        names = [named] if isinstance(named, str) else named
+        if not isinstance(names, list) or not any(self._is_ours(name) for name in names):
+            raise ValueError("it is for another API")
+        members = claims.get("token_introspection")
+        if not isinstance(members, dict):
+            raise ValueError("it says nothing about a token")
+        return members
+
+    def _is_ours(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        return any(
+            name == audience if isinstance(audience, str) else audience is not None and name in audience
+            for audience in self._audiences
+        )
