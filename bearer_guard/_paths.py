@@ -72,7 +72,7 @@ def _pattern_problem(pattern: object) -> str | None:
         return "must be a path alone, without query and fragment"
     if "%" in base:
         return "must be written decoded, as the router sees it, without percent-encoding"
-    if _DOUBTFUL.search(base):
+    if _DOUBTFUL.search(pattern.removesuffix("*")):
         return 'must be in its plain form, without "..", "//", "." segments, backslashes and control characters'
     return None
 
