@@ -43,7 +43,7 @@ def check_scope(scope: Any) -> None:
     need(type(scope) is dict, "the scope is not a dict")
     need(all(type(key) is str for key in scope), "a key of the scope is not a str")
     need(scope.get("type") in _KINDS, f"unknown scope type {scope.get('type')!r}")
-    need(isinstance(scope.get("asgi", {}).get("version"), str), "no asgi version")
+    need("asgi" not in scope or isinstance(scope["asgi"].get("version"), str), "asgi without its version")
     if scope["type"] == "lifespan":
         return
     need(isinstance(scope["path"], str), "path is not a str")
