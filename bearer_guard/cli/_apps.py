@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import uvicorn
-import waitress  # type: ignore[import-untyped]
 from flask import Flask, jsonify
 from flask.typing import ResponseReturnValue
 from starlette.applications import Starlette
@@ -20,7 +19,8 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from waitress import wasyncore  # type: ignore[import-untyped]
+from waitress import wasyncore  # type: ignore[import-untyped, unused-ignore]
+from waitress.server import create_server  # type: ignore[import-untyped, unused-ignore]
 
 from .. import flask as flask_adapter
 from .. import starlette as starlette_adapter
@@ -81,7 +81,7 @@ def under_waitress(app: Any) -> Iterator[str]:
     """Serve a WSGI application on a free loopback port; the value is its URL."""
     listening = socket.create_server((HOST, 0))
     url = f"http://{HOST}:{listening.getsockname()[1]}"
-    server = waitress.create_server(app, sockets=[listening], threads=8)
+    server = create_server(app, sockets=[listening], threads=8)
     thread = threading.Thread(target=server.run, name="waitress", daemon=True)
     thread.start()
     try:
