@@ -1,7 +1,7 @@
 """What an introspection endpoint said about tokens, remembered for a short while (RFC 7662 §4).
 
 An entry is found by the SHA-256 of the token and holds no token. Yes and no are kept apart, each bounded, so that
-tokens which strangers invent never push out those that are in use. An answer is never kept for longer than the token lives.
+tokens which strangers invent never push out those that are in use. An answer is never kept past the token's end.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ _OTHER_KINDS: Final = frozenset(
 )
 _STRINGS: Final = ("sub", "client_id", "jti")
 _LATEST: Final = 2**53
+_ABSENT: Final = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class ClaimRules:
         self.check_times(claims, now)
         self._check_audience(claims)
         for name in _STRINGS:
-            if name in claims and not isinstance(claims[name], str):
+            if type(claims.get(name, "")) is not str:
                 raise InvalidClaim(name, f"claim {name!r} is not a string")
         if "cnf" in claims and not isinstance(claims["cnf"], Mapping):
             raise InvalidClaim("cnf", "claim 'cnf' is not an object")
@@ -63,6 +64,36 @@ class ClaimRules:
         if self.validate is not None and self.validate(MappingProxyType(claims)) is False:
             raise InvalidClaim("validate", "validate returned False")
 
+    @property
+    def live(self) -> bool:
+        """Whether something beside the clock may change what these rules say about the same claims."""
+        return self.validate is not None or not isinstance(self.audience, str | None)
+
+    def window(self, claims: Claims) -> tuple[float, float]:
+        """From when, and until before when, these claims are in their time, leeway included (RFC 7519 §4.1.4-4.1.6).
+
+        Raises InvalidClaim for what is no NumericDate, and for `exp` or `iat` absent where they are needed.
+        """
+        expires, not_before, issued = (_numeric_date(claims, name) for name in ("exp", "nbf", "iat"))
+        if expires is None and self.expires:
+            raise InvalidClaim("exp", "required claim 'exp' is absent")
+        ends = math.inf if expires is None else expires + self.leeway
+        if self.max_token_age is not None:
+            if issued is None:
+                raise InvalidClaim("iat", "claim 'iat' is absent, and max_token_age needs it")
+            ends = min(ends, issued + self.max_token_age + self.leeway)
+        begins = max(not_before or 0, issued or 0)
+        return begins - self.leeway, ends
+
+    def check_times(self, claims: Claims, now: float) -> None:
+        """Raise ExpiredToken, TokenNotYetValid or InvalidClaim unless `now` is in the claims' window."""
+        begins, ends = self.window(claims)
+        if now >= ends:
+            older = "" if self.max_token_age is None else f" or older than max_token_age {self.max_token_age:g} s"
+            raise ExpiredToken(f"expired{older}, leeway {self.leeway:g} s")
+        if now < begins:
+            raise TokenNotYetValid(f"nbf or iat is in the future, leeway {self.leeway:g} s")
+
     def refused_by_time(self, claims: Claims, now: float) -> bool:
         """Whether `check_times` refuses these claims, of which nobody knows yet whether they are true."""
         try:
@@ -71,37 +102,23 @@ class ClaimRules:
             return True
         return False
 
-    def check_times(self, claims: Claims, now: float) -> None:
-        """The part that depends on `now`: `exp`, `nbf`, `iat` and the greatest age (RFC 7519 §4.1.4-4.1.6)."""
-        expires, not_before, issued = (_numeric_date(claims, name) for name in ("exp", "nbf", "iat"))
-        if expires is None and self.expires:
-            raise InvalidClaim("exp", "required claim 'exp' is absent")
-        if expires is not None and now >= expires + self.leeway:
-            raise ExpiredToken(f"leeway {self.leeway:g} s")
-        if not_before is not None and now < not_before - self.leeway:
-            raise TokenNotYetValid(f"nbf is in the future, leeway {self.leeway:g} s")
-        if issued is not None and now < issued - self.leeway:
-            raise TokenNotYetValid(f"iat is in the future, leeway {self.leeway:g} s")
-        if self.max_token_age is not None:
-            if issued is None:
-                raise InvalidClaim("iat", "claim 'iat' is absent, and max_token_age needs it")
-            if now >= issued + self.max_token_age + self.leeway:
-                raise ExpiredToken(f"older than max_token_age {self.max_token_age:g} s")
-
     def _check_audience(self, claims: Claims) -> None:
-        if self.audience is None:
+        expected, named = self.audience, claims.get("aud")
+        if expected is None:
             if "aud" in claims:
                 raise InvalidClaim("aud", "expected no audience")
             return
-        audience = claims.get("aud")
-        named = [audience] if isinstance(audience, str) else audience
-        if not isinstance(named, list | tuple) or not all(isinstance(name, str) for name in named):
+        names: list[Any] | tuple[Any, ...] = [named] if isinstance(named, str) else cast("list[Any]", named)
+        if not isinstance(names, list | tuple):
             raise InvalidClaim("aud", "claim 'aud' is neither a string nor an array of strings")
-        expected = self.audience
-        for name in cast("list[str]", named):
-            if name == expected if isinstance(expected, str) else name in expected:
-                return
-        raise InvalidClaim("aud", f"expected audience {expected!r}" if isinstance(expected, str) else "")
+        for name in names:
+            if not isinstance(name, str):
+                raise InvalidClaim("aud", "claim 'aud' is neither a string nor an array of strings")
+        if isinstance(expected, str):
+            if expected not in names:
+                raise InvalidClaim("aud", f"expected audience {expected!r}")
+        elif not any(name in expected for name in names):
+            raise InvalidClaim("aud", "expected another audience")
 
 
 def scopes_of(claims: Claims, scope_claims: ScopeClaims) -> frozenset[str]:
@@ -131,10 +148,9 @@ def _scopes(name: str, granted: object, *, several: bool) -> frozenset[str]:
 
 
 def _numeric_date(claims: Claims, name: str) -> float | None:
-    if name not in claims:
+    value = claims.get(name, _ABSENT)
+    if value is _ABSENT:
         return None
-    value = claims[name]
-    kind = type(value)
-    if (kind is int or (kind is float and math.isfinite(value))) and 0 <= value <= _LATEST:
+    if type(value) in (int, float) and 0 <= value <= _LATEST:  # NaN compares as false
         return cast("float", value)
     raise InvalidClaim(name, f"claim {name!r} is not a NumericDate")

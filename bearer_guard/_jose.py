@@ -1,6 +1,6 @@
 """Algorithms and the keys that fit them: which key verifies what (RFC 7515 §5.2, RFC 7518, RFC 8037, RFC 9864).
 
-The only module that imports PyJWT: its `Algorithm` objects load the JWKs, cryptography does the arithmetic.
+The only module that imports PyJWT: its `Algorithm` objects load keys and sign, cryptography does the arithmetic.
 A key is checked once, when it is loaded: its type, curve and size fix the algorithms that it may ever be used with, so
 that a secret and a public key never meet and a header cannot choose (RFC 8725 §3.1). Private members are not read.
 """
@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol, cast
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import HMACAlgorithm, get_default_algorithms
 
+from ._checks import prepare
 from ._rsa import rsa_problem
 from ._strict import b64url_decode
 
@@ -28,7 +29,6 @@ class UnusableKey(ValueError):
 
 
 class _Implementation(Protocol):
-    def verify(self, msg: bytes, key: Any, sig: bytes, /) -> bool: ...
     def sign(self, msg: bytes, key: Any, /) -> bytes: ...
     def from_jwk(self, jwk: dict[str, Any], /) -> Any: ...
     def to_jwk(self, key_obj: Any, /, as_dict: Any) -> Any: ...
@@ -67,12 +67,12 @@ _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"
 class VerificationKey:
     """A key that is ready to verify signatures, and the algorithms that it may be used with."""
 
-    __slots__ = ("_material", "algorithms", "kid", "possible", "private_members")
+    __slots__ = ("_checks", "algorithms", "kid", "possible", "private_members")
 
     def __init__(
         self, material: Any, *, kid: str | None, algorithms: frozenset[str], possible: frozenset[str], private: bool
     ) -> None:
-        self._material = material
+        self._checks = {name: prepare(name, material) for name in possible}
         self.kid = kid
         self.algorithms = algorithms
         self.possible = possible
@@ -83,11 +83,8 @@ class VerificationKey:
         return algorithm in (self.possible if listed else self.algorithms)
 
     def verifies(self, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
-        """Whether `signature` is one of this key over `signing_input`. Whatever the library raises means no."""
-        try:
-            return ALGORITHMS[algorithm].implementation.verify(signing_input, self._material, signature)
-        except Exception:
-            return False
+        """Whether `signature` is one of this key over `signing_input`, by an algorithm that fits it."""
+        return self._checks[algorithm](signing_input, signature)
 
     def __repr__(self) -> str:
         return f"VerificationKey(kid={self.kid!r}, algorithms={sorted(self.algorithms)})"

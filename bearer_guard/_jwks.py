@@ -27,7 +27,7 @@ class SkippedKey(NamedTuple):
 class KeySet:
     """Keys that are current together. Immutable: what a source brings anew is another object."""
 
-    __slots__ = ("_by_kid", "_without_kid", "document", "keys", "skipped")
+    __slots__ = ("_by_kid", "_fitting", "_without_kid", "document", "keys", "skipped")
 
     def __init__(
         self, keys: tuple[VerificationKey, ...], *, skipped: tuple[SkippedKey, ...] = (), document: object = None
@@ -40,6 +40,7 @@ class KeySet:
             if key.kid is not None:
                 self._by_kid.setdefault(key.kid, []).append(key)
         self._without_kid = [key for key in keys if key.kid is None]
+        self._fitting: dict[tuple[str, str | None, bool], list[VerificationKey]] = {}
 
     def knows(self, kid: str | None) -> bool:
         """Whether a key of this name is in the set. A token without kid names every key."""
@@ -47,8 +48,14 @@ class KeySet:
 
     def fitting(self, algorithm: str, kid: str | None, *, listed: bool) -> list[VerificationKey]:
         """The keys to try for a header, at most MAX_TRIED: those of its kid, else those that have no name."""
-        named = self.keys if kid is None else self._by_kid.get(kid, self._without_kid)
-        return [key for key in named if key.fits(algorithm, listed=listed)][:MAX_TRIED]
+        wanted = algorithm, kid, listed
+        fitting = self._fitting.get(wanted)
+        if fitting is None:
+            named = self.keys if kid is None else self._by_kid.get(kid, self._without_kid)
+            fitting = [key for key in named if key.fits(algorithm, listed=listed)][:MAX_TRIED]
+            if fitting and self.knows(kid):  # what a stranger makes up takes no room
+                self._fitting[wanted] = fitting
+        return fitting
 
     def __repr__(self) -> str:
         return f"KeySet({len(self.keys)} keys, {len(self.skipped)} skipped)"

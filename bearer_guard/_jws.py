@@ -7,7 +7,8 @@ tokens. Header parameters that carry or locate keys are not looked at (RFC 8725 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ._credentials import MAX_TOKEN_LENGTH
@@ -41,13 +42,20 @@ class CompactJWS:
             self._claims = _object(self._segment)
         return self._claims
 
+    def header_segment(self) -> bytes:
+        """The header as it was spelled."""
+        return self.signing_input[: -len(self._segment) - 1]
+
     def payload(self) -> bytes:
         """The octets of the payload."""
         return b64url_decode(self._segment)
 
 
-def parse(token: str) -> CompactJWS:
-    """The parts of `token`. Raises MalformedToken, or InvalidToken for a header that must not be accepted."""
+def parse(token: str, known: Mapping[bytes, Header] = MappingProxyType({})) -> CompactJWS:
+    """The parts of `token`. Raises MalformedToken, or InvalidToken for a header that must not be accepted.
+
+    `known` are headers that have been read already, by their segment.
+    """
     if len(token) > MAX_TOKEN_LENGTH:
         raise MalformedToken(f"token longer than {MAX_TOKEN_LENGTH} characters", reason="token_too_long")
     try:
@@ -57,7 +65,7 @@ def parse(token: str) -> CompactJWS:
     segments = octets.split(b".", 3)
     if len(segments) != 3:
         raise MalformedToken("not three segments")
-    header = read_header(_object(segments[0]))
+    header = known.get(segments[0]) or read_header(_object(segments[0]))
     try:
         signature = b64url_decode(segments[2])
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import mldsa
 
 from ._strict import b64url_decode, b64url_encode
@@ -20,13 +20,6 @@ class MLDSA:
     def __init__(self, name: str, public: type[PublicKey]) -> None:
         self.name = name
         self._public = public
-
-    def verify(self, message: bytes, key: PublicKey, signature: bytes) -> bool:
-        try:
-            key.verify(signature, message)
-        except InvalidSignature:
-            return False
-        return True
 
     def sign(self, message: bytes, key: PrivateKey) -> bytes:
         return key.sign(message)

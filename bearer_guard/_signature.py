@@ -29,30 +29,35 @@ class SignatureCheck:
             raise InvalidToken(f"allowed: {', '.join(sorted(self._algorithms))}", reason="algorithm_not_allowed")
 
     def keys_that_verify(
-        self, jws: CompactJWS, before_fetching: Callable[[], None], before_refetching: Callable[[], None]
+        self,
+        jws: CompactJWS,
+        tried: KeySet | None,
+        before_fetching: Callable[[], None],
+        before_refetching: Callable[[], None],
     ) -> Flow[KeySet]:
-        """The current keys, one of which verifies the signature of `jws`.
+        """Keys one of which verifies the signature of `jws`; those that were current, if any, have been `tried`.
 
         Raises BadSignature, UnknownKey or AuthorityUnavailable. `before_fetching` raises for a token that is not worth
         bringing any keys for, `before_refetching` for one that is not worth spending the refetch budget on.
         """
         arrival = self.keys.arrival()
-        keys = self.keys.current()
+        keys = tried
         if keys is None:
             before_fetching()
             keys = yield from self.keys.obtain()
-        while not self._verified(jws, keys):
+        while keys is tried or not self.verified(jws, keys):
             if self.keys.can_refetch():
                 before_refetching()
             keys = yield from self._others(jws, keys, arrival)
         return keys
 
-    def _verified(self, jws: CompactJWS, keys: KeySet) -> bool:
+    def verified(self, jws: CompactJWS, keys: KeySet) -> bool:
+        """Whether one of `keys` that fits the header verifies the signature."""
         algorithm, kid, _ = jws.header
-        return any(
-            key.verifies(algorithm, jws.signing_input, jws.signature)
-            for key in keys.fitting(algorithm, kid, listed=self._listed)
-        )
+        for key in keys.fitting(algorithm, kid, listed=self._listed):
+            if key.verifies(algorithm, jws.signing_input, jws.signature):
+                return True
+        return False
 
     def _others(self, jws: CompactJWS, seen: KeySet, arrival: int) -> Flow[KeySet]:
         if not seen.knows(jws.header.kid):

@@ -36,7 +36,7 @@ class SignedAnswer:
         try:
             jws = parse(response.body.decode("ascii").strip())
             self._signatures.check_algorithm(jws)
-            yield from self._signatures.keys_that_verify(jws, lambda: None, lambda: None)
+            yield from self._signatures.keys_that_verify(jws, None, lambda: None, lambda: None)
             return self._read(jws)
         except (InvalidToken, ValueError) as failure:
             raise AuthorityUnavailable(f"the signed answer is not acceptable: {failure}") from failure

@@ -6,6 +6,7 @@ list, so that no request sees what another one did to a cached token. What few h
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -34,11 +35,12 @@ class AccessToken:
     nothing itself: whoever builds it vouches for it. The token's own text is not kept.
     """
 
-    __slots__ = ("__weakref__", "_claims", "_fields", "_frozen", "_scopes")
+    # What is not computed yet is not set: `_source` are claims or their JSON text, from which the rest follows.
+    __slots__ = ("__weakref__", "_fields", "_frozen", "_scopes", "_source")
 
-    _claims: Mapping[str, Any]
-    _fields: Mapping[str, Any] | None
-    _frozen: Mapping[str, Any] | None
+    _source: Mapping[str, Any] | bytes
+    _fields: Mapping[str, Any]
+    _frozen: Mapping[str, Any]
     _scopes: frozenset[str]
 
     def __init__(
@@ -67,19 +69,15 @@ class AccessToken:
             "token_id": token_id,
             "confirmation": freeze(confirmation),
         }
-        frozen = freeze(claims)
-        _set(self, "_claims", frozen)
-        _set(self, "_frozen", frozen)
+        _set(self, "_frozen", freeze(claims))
         _set(self, "_fields", fields)
         _set(self, "_scopes", frozenset(scopes))
 
     @classmethod
-    def from_claims(cls, claims: Mapping[str, Any], scopes: frozenset[str]) -> AccessToken:
-        """The token that verified claims describe. The mapping must not be changed afterwards; nothing is checked."""
+    def from_claims(cls, claims: Mapping[str, Any] | bytes, scopes: frozenset[str]) -> AccessToken:
+        """The token that verified claims, or their JSON text, describe. Nothing is checked, a mapping is not copied."""
         token = _new(cls)
-        _set(token, "_claims", claims)
-        _set(token, "_frozen", None)
-        _set(token, "_fields", None)
+        _set(token, "_source", claims)
         _set(token, "_scopes", scopes)
         return token
 
@@ -90,9 +88,12 @@ class AccessToken:
     @property
     def claims(self) -> Mapping[str, Any]:
         """Every claim, read-only all the way down."""
-        if self._frozen is None:
-            _set(self, "_frozen", freeze(self._claims))
-        return cast("Mapping[str, Any]", self._frozen)
+        try:
+            return self._frozen
+        except AttributeError:
+            source = self._source
+            _set(self, "_frozen", freeze(json.loads(source) if isinstance(source, bytes) else source))
+            return self._frozen
 
     @property
     def subject(self) -> str | None:
@@ -146,18 +147,19 @@ class AccessToken:
         return self.subject or self.client_id or ""
 
     def _field(self, name: str) -> Any:
-        if self._fields is None:
-            _set(self, "_fields", _fields_of(self._claims))
-        return cast("Mapping[str, Any]", self._fields)[name]
+        return self._all_fields()[name]
 
-    def _comparable(self) -> tuple[Any, ...]:
-        self._field("subject")
-        return self._fields, self._scopes, self.claims
+    def _all_fields(self) -> Mapping[str, Any]:
+        try:
+            return self._fields
+        except AttributeError:
+            _set(self, "_fields", _fields_of(self.claims))
+            return self._fields
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AccessToken):
             return NotImplemented
-        return self._comparable() == other._comparable()
+        return (self._all_fields(), self._scopes, self.claims) == (other._all_fields(), other._scopes, other.claims)
 
     def __hash__(self) -> int:
         return hash((self.subject, self.client_id, self.issuer, self.token_id, self._scopes))
@@ -175,8 +177,7 @@ class AccessToken:
         raise AttributeError(f"AccessToken is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        self._field("subject")
-        return _restore, (_thaw(self._fields), self._scopes, _thaw(self.claims))
+        return _restore, (_thaw(self._all_fields()), self._scopes, _thaw(self.claims))
 
 
 def _fields_of(claims: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -189,7 +190,7 @@ def _fields_of(claims: Mapping[str, Any]) -> Mapping[str, Any]:
         "expires_at": claims.get("exp"),
         "issued_at": claims.get("iat"),
         "token_id": claims.get("jti"),
-        "confirmation": freeze(claims.get("cnf")),
+        "confirmation": claims.get("cnf"),
     }
 
 

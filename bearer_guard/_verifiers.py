@@ -13,15 +13,20 @@ from typing import Final
 
 from ._cache import Entry, TokenCache
 from ._claims import Claims, ScopeClaims, scopes_of
+from ._credentials import MAX_TOKEN_LENGTH
 from ._errors import BadSignature, InvalidToken, UntrustedIssuer, raise_problems
 from ._flow import Flow, Transport
-from ._jws import CompactJWS, looks_like_jws, parse
+from ._jws import CompactJWS, Header, looks_like_jws, parse
 from ._keys import KeySource
 from ._policy import REQUIRED, Policy
 from ._signature import SignatureCheck
 from ._strict import json_object
 from ._token import AccessToken
 from ._verifier import Source, Verifier, overrides, verification, works
+
+
+MAX_HEADERS: Final = 64
+"""Headers of verified tokens that a verifier remembers: an issuer has as many as it has keys."""
 
 
 class JWTVerifier(Verifier):
@@ -81,6 +86,8 @@ class JWTVerifier(Verifier):
         self._scope_claims: Final = scope_claims
         self._clock: Final = clock
         self._cache: Final = TokenCache(cache_size) if cache_size else None
+        self._live: Final = self._rules.live or callable(scope_claims)
+        self._headers: Final[dict[bytes, Header]] = {}
 
     def _flow(self, token: str) -> Flow[AccessToken]:
         return self.decision(token, None)
@@ -88,22 +95,32 @@ class JWTVerifier(Verifier):
     def decision(self, token: str, parsed: CompactJWS | None) -> Flow[AccessToken]:
         """The flow of `verify`; `parsed` is the token taken apart, where that has been done already."""
         now, cache = self._clock(), self._cache
-        known = None if cache is None else cache.find(token, self._signatures.keys.current())
-        if known is not None:
-            claims = json_object(known.payload)
-        else:
-            jws = parse(token) if parsed is None else parsed
-            self._signatures.check_algorithm(jws)
-            self._check_type(jws)
+        if cache is not None and len(token) <= MAX_TOKEN_LENGTH:
+            known = cache.find(token, self._signatures.keys.current(), now)
+            if known is not None:
+                scopes = self._checked_again(known, now) if self._live else known.scopes
+                return AccessToken.from_claims(known.payload, scopes)
+        jws = parse(token, self._headers) if parsed is None else parsed
+        self._signatures.check_algorithm(jws)
+        self._check_type(jws)
+        keys = self._signatures.keys.current()
+        if keys is None or not self._signatures.verified(jws, keys):
             keys = yield from self._signatures.keys_that_verify(
-                jws, lambda: self._check_issuer(jws), lambda: self._check_worth(jws, now)
+                jws, keys, lambda: self._check_issuer(jws), lambda: self._check_worth(jws, now)
             )
-            claims = jws.unverified_claims()  # verified by now
+        claims = jws.unverified_claims()  # verified by now
         self._rules.check(claims, now)
         scopes = scopes_of(claims, self._scope_claims)
-        if cache is not None and known is None:
-            cache.keep(token, Entry(jws.payload(), keys))
+        if len(self._headers) < MAX_HEADERS:
+            self._headers[jws.header_segment()] = jws.header
+        if cache is not None:
+            cache.keep(token, Entry(jws.payload(), scopes, self._rules.window(claims), keys))
         return AccessToken.from_claims(claims, scopes)
+
+    def _checked_again(self, known: Entry, now: float) -> frozenset[str]:
+        claims = json_object(known.payload)
+        self._rules.check(claims, now)
+        return scopes_of(claims, self._scope_claims)
 
     def _check_type(self, jws: CompactJWS) -> None:
         if jws.header.typ not in self._types:

@@ -1,0 +1,87 @@
+"""Signature checks made ready: everything that does not depend on the token is done once, when the key is loaded.
+
+A check answers yes or no. Whatever the arithmetic below raises means no.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+Check: TypeAlias = Callable[[bytes, bytes], bool]
+"""Of a signing input and a signature: whether the signature is the key's."""
+
+_HASHES: Final = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
+
+
+def prepare(algorithm: str, material: Any) -> Check:
+    """The check of one algorithm with one key, which fit each other."""
+    family = algorithm[:2]
+    if family == "HS":
+        return _hmac(material, getattr(hashlib, f"sha{algorithm[2:]}"))
+    if family == "ES":
+        return _ecdsa(material, _HASHES[algorithm[2:5]])
+    if family in ("RS", "PS"):
+        return _rsa(material, _HASHES[algorithm[2:]], probabilistic=family == "PS")
+    return _whole_message(material)
+
+
+def _hmac(secret: bytes, digest: Any) -> Check:
+    keyed = hmac.new(secret, digestmod=digest)
+
+    def check(signing_input: bytes, signature: bytes) -> bool:
+        computed = keyed.copy()
+        computed.update(signing_input)
+        return hmac.compare_digest(computed.digest(), signature)
+
+    return check
+
+
+def _ecdsa(key: ec.EllipticCurvePublicKey, digest: hashes.HashAlgorithm) -> Check:
+    half = (key.curve.key_size + 7) // 8
+    scheme = ec.ECDSA(digest)
+
+    def check(signing_input: bytes, signature: bytes) -> bool:
+        if len(signature) != 2 * half:  # R and S in full length, never DER: RFC 7518 §3.4
+            return False
+        r, s = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
+        try:
+            key.verify(encode_dss_signature(r, s), signing_input, scheme)
+        except Exception:
+            return False
+        return True
+
+    return check
+
+
+def _rsa(key: Any, digest: hashes.HashAlgorithm, *, probabilistic: bool) -> Check:
+    # The salt of PSS is as long as the hash: RFC 7518 §3.5
+    scheme = padding.PSS(padding.MGF1(digest), digest.digest_size) if probabilistic else padding.PKCS1v15()
+
+    def check(signing_input: bytes, signature: bytes) -> bool:
+        try:
+            key.verify(signature, signing_input, scheme, digest)
+        except Exception:
+            return False
+        return True
+
+    return check
+
+
+def _whole_message(key: Any) -> Check:
+    """EdDSA (RFC 8037) and ML-DSA (RFC 9964), which hash by themselves."""
+
+    def check(signing_input: bytes, signature: bytes) -> bool:
+        try:
+            key.verify(signature, signing_input)
+        except Exception:
+            return False
+        return True
+
+    return check
