@@ -15,6 +15,8 @@ from urllib.parse import unquote_to_bytes
 # Two dots anywhere, not as a segment only: "..;" and ".. " are parents to some servers. U+FFFD and lone surrogates
 # are what decoders make of bytes that are not UTF-8.
 _DOUBTFUL = re.compile(r"\.\.|//|[\\%\ufffd\ud800-\udfff\x00-\x1f\x7f-\x9f]|/\.(?:/|\Z)")
+# absolute-form = scheme "://" authority path ...                                              RFC 9112 §3.2.2
+_AUTHORITY = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
 _ENCODED_SEPARATOR = re.compile(r"%(?:2f|5c|2e)", re.IGNORECASE)
 
 
@@ -78,8 +80,10 @@ def _pattern_problem(pattern: object) -> str | None:
 
 
 def _spells(raw: str, path: str) -> bool:
-    """Whether the request target `raw` is another spelling of `path`, mount point and authority in front left aside."""
-    target = raw.partition("?")[0]
+    """Whether the request target `raw` is a plain spelling of `path`, authority and mount point in front left aside."""
+    target = _AUTHORITY.sub("", raw).partition("?")[0]
     if _ENCODED_SEPARATOR.search(target):
         return False
-    return unquote_to_bytes(target.encode("latin-1", "replace")).endswith(path.encode())
+    # Servers read a target as bytes; some drop leading slashes or resolve dots before the router sees a path.
+    spelled = unquote_to_bytes(target.encode("latin-1", "replace")).decode("utf-8", "replace")
+    return spelled.endswith(path) and not _DOUBTFUL.search(spelled)

@@ -71,6 +71,17 @@ async def test_ASGI_4_lifespan_passes_untouched_with_its_errors() -> None:
     assert list(scope) == ["type", "asgi", "state"]
 
 
+async def test_ASGI_4_lifespan_events_pass_both_ways() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for phase in ("startup", "shutdown"):
+            assert await receive() == {"type": f"lifespan.{phase}"}
+            await send({"type": f"lifespan.{phase}.complete"})
+
+    events = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    sent = await call(linted(BearerMiddleware(app, guard())), {"type": "lifespan", "asgi": {"version": "3.0"}}, *events)
+    assert [event["type"] for event in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
 @pytest.mark.parametrize("kind", ["webtransport", "", "HTTP"])
 async def test_ASGI_5_an_unknown_scope_type_is_refused_by_name(kind: str) -> None:
     app, scopes = scopes_of(*OK)

@@ -94,6 +94,8 @@ def test_a_target_that_spells_another_path_closes_the_path() -> None:
     assert paths.admit("/health", "/api/health")  # a mount point in front
     assert paths.admit("/health", "http://api.example.com/health")  # the absolute form of a proxy's request
     assert not paths.admit("/health", "/admin")
+    assert not paths.admit("/health", "//health")  # waitress drops leading slashes
+    assert not paths.admit("/health", "/admin/../health")
     assert not paths.admit("/health", "/admin?/health")
     assert not paths.admit("/health", "/%2568ealth")
 

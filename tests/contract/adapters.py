@@ -100,7 +100,7 @@ def bare_wsgi(guard: Guard, seen: Seen, **options: Any) -> Any:
         token = environ["bearer_guard.token"]
         if rule := RULES.get(environ["PATH_INFO"]):
             guard.authorize(token, rule)
-        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"] or 0))
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
         answer = record(seen, token, environ["REQUEST_METHOD"], path, environ["QUERY_STRING"], body)
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
