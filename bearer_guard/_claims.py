@@ -74,7 +74,9 @@ class ClaimRules:
 
         Raises InvalidClaim for what is no NumericDate, and for `exp` or `iat` absent where they are needed.
         """
-        expires, not_before, issued = (_numeric_date(claims, name) for name in ("exp", "nbf", "iat"))
+        expires = _numeric_date(claims, "exp")
+        not_before = _numeric_date(claims, "nbf")
+        issued = _numeric_date(claims, "iat")
         if expires is None and self.expires:
             raise InvalidClaim("exp", "required claim 'exp' is absent")
         ends = math.inf if expires is None else expires + self.leeway
@@ -82,7 +84,9 @@ class ClaimRules:
             if issued is None:
                 raise InvalidClaim("iat", "claim 'iat' is absent, and max_token_age needs it")
             ends = min(ends, issued + self.max_token_age + self.leeway)
-        begins = max(not_before or 0, issued or 0)
+        begins = not_before or 0.0
+        if issued is not None and issued > begins:
+            begins = issued
         return begins - self.leeway, ends
 
     def check_times(self, claims: Claims, now: float) -> None:

@@ -27,12 +27,13 @@ class Header(NamedTuple):
 class CompactJWS:
     """The parts of a token, none of them verified: whoever reads `unverified_claims` before the signature says so."""
 
-    __slots__ = ("_claims", "_segment", "header", "signature", "signing_input")
+    __slots__ = ("_claims", "_segment", "header", "new_header", "signature", "signing_input")
 
     def __init__(self, header: Header, segment: bytes, signing_input: bytes, signature: bytes) -> None:
         self.header = header
         self._segment = segment
         self._claims: dict[str, Any] | None = None
+        self.new_header = True
         self.signing_input = signing_input
         self.signature = signature
 
@@ -65,12 +66,17 @@ def parse(token: str, known: Mapping[bytes, Header] = MappingProxyType({})) -> C
     segments = octets.split(b".", 3)
     if len(segments) != 3:
         raise MalformedToken("not three segments")
-    header = known.get(segments[0]) or read_header(_object(segments[0]))
+    header = known.get(segments[0])
+    new_header = header is None
+    if header is None:
+        header = read_header(_object(segments[0]))
     try:
         signature = b64url_decode(segments[2])
     except ValueError:
         raise MalformedToken("the signature is not canonical base64url") from None
-    return CompactJWS(header, segments[1], octets[: -len(segments[2]) - 1], signature)
+    jws = CompactJWS(header, segments[1], octets[: -len(segments[2]) - 1], signature)
+    jws.new_header = new_header
+    return jws
 
 
 def read_header(members: dict[str, Any]) -> Header:

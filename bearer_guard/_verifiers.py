@@ -24,7 +24,6 @@ from ._strict import json_object
 from ._token import AccessToken
 from ._verifier import Source, Verifier, overrides, verification, works
 
-
 MAX_HEADERS: Final = 64
 """Headers of verified tokens that a verifier remembers: an issuer has as many as it has keys."""
 
@@ -111,7 +110,7 @@ class JWTVerifier(Verifier):
         claims = jws.unverified_claims()  # verified by now
         self._rules.check(claims, now)
         scopes = scopes_of(claims, self._scope_claims)
-        if len(self._headers) < MAX_HEADERS:
+        if jws.new_header and len(self._headers) < MAX_HEADERS:
             self._headers[jws.header_segment()] = jws.header
         if cache is not None:
             cache.keep(token, Entry(jws.payload(), scopes, self._rules.window(claims), keys))
