@@ -184,15 +184,15 @@ async def greet(websocket: WebSocket) -> None:
     await websocket.close()
 
 
-@pytest.fixture(scope="module", params=["websockets-sansio", "wsproto"])
-def sockets(request: pytest.FixtureRequest) -> Iterator[int]:
+@pytest.fixture(scope="module")
+def sockets() -> Iterator[int]:
     requires = bearer_guard.starlette.requires
     routes = [
         WebSocketRoute("/any", greet),
         WebSocketRoute("/write", requires("write")(greet)),
     ]
     middleware = [Middleware(bearer_guard.starlette.BearerMiddleware, guard=guard())]
-    with uvicorn_on(Starlette(routes=routes, middleware=middleware), ws=request.param) as port:
+    with uvicorn_on(Starlette(routes=routes, middleware=middleware), ws="websockets-sansio") as port:
         yield port
 
 
