@@ -127,6 +127,13 @@ def test_a_refusal_after_the_first_bytes_propagates() -> None:
     with pytest.raises(InsufficientScope):
         send(BearerMiddleware(app_of(body), guard()))
     assert body.closed == 1
+    started: list[str] = []
+    chunks = BearerMiddleware(app_of(Body(b"some", InsufficientScope(["x"]))), guard())(
+        wsgi_environ(GOOD), lambda status, *rest: started.append(status) or (lambda data: None)
+    )
+    with pytest.raises(InsufficientScope):
+        list(chunks)
+    assert started == ["200 OK"]
 
 
 def test_WSGI_3_a_second_start_response_brings_exc_info() -> None:

@@ -117,6 +117,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("HTTP-14-lone-options", Call(method="OPTIONS"), BARE),
     Row("HTTP-14-origin-alone", fields(("Origin", "https://app.example"), method="OPTIONS"), BARE),
+    Row("HTTP-14-no-origin", fields(("Access-Control-Request-Method", "GET"), method="OPTIONS"), BARE),
     Row("HTTP-14-not-options", fields(("Origin", "x"), ("Access-Control-Request-Method", "GET"), method="POST"), BARE),
     *rows("HTTP-15", BARE, fields(("X-HTTP-Method-Override", "OPTIONS"), method="POST"), Call(method="POST", query="_method=OPTIONS")),
     *rows(
