@@ -1,0 +1,221 @@
+"""Canonical base64url and unambiguous JSON, against the lenient decoders of the standard library."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bearer_guard._strict import MAX_DEPTH, b64url_decode, b64url_encode, json_object
+
+URL_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=20,
+)
+json_objects = st.dictionaries(st.text(max_size=4), json_values, max_size=5)
+
+
+def decoded(text: bytes) -> bytes | None:
+    try:
+        return b64url_decode(text)
+    except ValueError:
+        return None
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.binary(max_size=80))
+def test_base64url_round_trips_and_agrees_with_the_standard_library(octets: bytes) -> None:
+    text = b64url_encode(octets)
+    assert b64url_decode(text) == octets
+    assert text == base64.urlsafe_b64encode(octets).rstrip(b"=")
+
+
+def by_arithmetic(text: bytes) -> bytes | None:
+    """RFC 4648 §5 on one large number: six bits a character, and what is left over must be less than six zeros."""
+    number = 0
+    for octet in text:
+        if octet not in URL_ALPHABET:
+            return None
+        number = number << 6 | URL_ALPHABET.index(octet)
+    length, unused = divmod(len(text) * 6, 8)
+    return None if unused == 6 or number % 2**unused else (number >> unused).to_bytes(length, "big")
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(st.sampled_from(URL_ALPHABET), max_size=9).map(bytes) | st.binary(max_size=9))
+@example(b"")
+@example(b"A")
+@example(b"AB")
+@example(b"AA==")
+@example(b"AA\n")
+def test_octets_have_one_spelling_and_no_other(text: bytes) -> None:
+    assert decoded(text) == by_arithmetic(text)
+
+
+@pytest.mark.parametrize("last", range(64))
+@pytest.mark.parametrize("length", [2, 3])
+def test_unused_bits_must_be_zero(length: int, last: int) -> None:
+    text = b"A" * (length - 1) + URL_ALPHABET[last : last + 1]
+    unused = 4 if length == 2 else 2
+    assert (decoded(text) is None) is bool(last % 2**unused)
+
+
+@pytest.mark.parametrize("foreign", [octet for octet in range(256) if octet not in URL_ALPHABET])
+@pytest.mark.parametrize("text", [b"AAAA", b"AAA", b"AA", b"AAAAAAAA"])
+def test_a_foreign_octet_anywhere_is_refused(foreign: int, text: bytes) -> None:
+    for position in range(len(text) + 1):
+        inserted = text[:position] + bytes([foreign]) + text[position:]
+        replaced = text[:position] + bytes([foreign]) + text[position + 1 :]
+        assert decoded(inserted) is None
+        assert decoded(replaced) is None
+
+
+@settings(deadline=None, max_examples=300)
+@given(json_objects, st.booleans(), st.sampled_from([None, 1]))
+def test_what_the_standard_library_writes_is_read_as_it_reads_it(value: Any, ascii_only: bool, indent: Any) -> None:
+    octets = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
+    assert json_object(octets) == json.loads(octets) == value
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text('{}[]":,\\u0019deE.-+ \tntrufalsNI', max_size=25).map(lambda body: '{"a":' + body + "}"))
+@example('{"a":{"b":1,"b":1}}')
+@example('{"a":NaN}')
+@example('{"a":1e400}')
+def test_whatever_is_accepted_the_standard_library_reads_the_same(text: str) -> None:
+    try:
+        value = json_object(text.encode())
+    except ValueError:
+        return
+    assert value == json.loads(text)
+    assert json.loads(json.dumps(value)) == value
+
+
+@settings(deadline=None)
+@given(json_objects, st.text(max_size=4), json_values, json_values)
+def test_a_member_twice_is_refused_at_any_level(value: Any, name: str, one: Any, other: Any) -> None:
+    twice = "{%s:%s,%s:%s}" % (json.dumps(name), json.dumps(one), json.dumps(name), json.dumps(other))
+    nested = json.dumps({**value, "nested": 0})[:-1] + f', "inner": [{twice}]}}'
+    for text in (twice, nested):
+        json.loads(text)
+        with pytest.raises(ValueError, match="not unambiguous JSON"):
+            json_object(text.encode())
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b" ",
+        b"{",
+        b'{"a":NaN}',
+        b'{"a":[Infinity]}',
+        b'{"a":-Infinity}',
+        b'{"a":1e400}',
+        b'{"a":-1e400}',
+        b'{"a":01}',
+        b'{"a":+1}',
+        b'{"a":1.}',
+        b"{'a':1}",
+        b'{"a":1,}',
+        b'{"a":1}{}',
+        b'{"a":1} x',
+        b'{"a":1}\x00',
+        b"{a:1}",
+        b'{"a":"\n"}',
+        b'{"a":"\\x"}',
+        b'{"a":"\xff"}',
+        b'\xef\xbb\xbf{"a":1}',
+        b'{"a":"\xed\xa0\x80"}',
+        '{"a":1}'.encode("utf-16"),
+        '{"a":1}'.encode("utf-16-le"),
+        '{"a":1}'.encode("utf-32"),
+        '{"a":٣}'.encode(),
+        '{"a":1\u00a0}'.encode(),
+        b'{"a":"\\ud800"}',
+        b'{"a":"\\udc00x"}',
+        b'{"\\ud800":1}',
+        b'{"a":[{"b":"\\ud83d"}]}',
+        b'{"a":' + b"9" * 5000 + b"}",
+        b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}",
+        b'{"a":' * 100_000,
+        b"[" * 100_000,
+        b'{"a":/*x*/1}',
+    ],
+    ids=lambda octets: repr(octets[:24]),
+)
+def test_what_is_not_unambiguous_json_is_a_value_error(octets: bytes) -> None:
+    with pytest.raises(ValueError, match="not unambiguous JSON"):
+        json_object(octets)
+
+
+@pytest.mark.parametrize("octets", [b"[]", b'["x"]', b'"x"', b"null", b"1", b"true", b"1.5", b" [] "])
+def test_json_that_is_no_object_is_a_value_error(octets: bytes) -> None:
+    with pytest.raises(ValueError, match="not a JSON object"):
+        json_object(octets)
+
+
+@pytest.mark.parametrize(
+    ("octets", "value"),
+    [
+        (b"{}", {}),
+        (b' \t\r\n{"a" : 1 } ', {"a": 1}),
+        (b'{"a":"\\ud83d\\ude00"}', {"a": "😀"}),
+        ('{"a":"😀é\u2028"}'.encode(), {"a": "😀é\u2028"}),
+        (b'{"a":"\\u0000"}', {"a": "\x00"}),
+        (b'{"a":-0,"b":1E5,"c":1e-400}', {"a": 0, "b": 1e5, "c": 0.0}),
+        (b'{"a":"[[[{{{"}', {"a": "[[[{{{"}),
+        (b'{"":{"":1}}', {"": {"": 1}}),
+    ],
+)
+def test_odd_but_unambiguous_json_is_read(octets: bytes, value: Any) -> None:
+    assert json_object(octets) == value
+
+
+def nest(depth: int, opening: bytes, closing: bytes) -> bytes:
+    return b'{"a":' + opening * (depth - 1) + b"1" + closing * (depth - 1) + b"}"
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"b":', b"}")])
+def test_the_depth_is_bounded_exactly(opening: bytes, closing: bytes) -> None:
+    assert json_object(nest(MAX_DEPTH, opening, closing))
+    with pytest.raises(ValueError, match="not unambiguous JSON"):
+        json_object(nest(MAX_DEPTH + 1, opening, closing))
+
+
+def test_many_brackets_side_by_side_are_not_deep() -> None:
+    assert len(json_object(b'{"a":[' + b"[],{}," * 500 + b"0]}")["a"]) == 1001
+
+
+@settings(deadline=None)
+@given(st.text('[]{}\\"x', max_size=12))
+def test_brackets_in_strings_are_not_depth(text: str) -> None:
+    value = {"a": [text * 20, text], text: text}
+    assert json_object(json.dumps(value).encode()) == value
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.binary(max_size=40))
+def test_any_octets_are_an_object_or_a_value_error(octets: bytes) -> None:
+    try:
+        value = json_object(octets)
+    except ValueError:
+        return
+    assert type(value) is dict
+
+
+def test_no_number_that_is_accepted_is_infinite() -> None:
+    largest = json_object(b'{"a":1.7976931348623157e308}')["a"]
+    assert math.isfinite(largest)
