@@ -35,7 +35,10 @@ CLAIMS = {
     "jti": "7d0f6c2e",
     "scope": "read",
 }
-SECRET = bytes.fromhex("b1c50e0b6e5b8f0c4a9d7e2f13a86d54c7f29b0e81d36a45f0e7c98b2d146aa3" * 2)
+SECRET = bytes.fromhex(
+    "7fe598029619befa5b739ebb934d84f55f94a38594fca7ce757575f3f2158ab2"
+    "7aca8f2f6cc8184af69fbd28b29afa2cb0358e2a6aefcb92b1550672300660e3"
+)
 """64 octets from a random number generator: long enough for every HS algorithm."""
 
 Signer = Callable[[bytes], bytes]
@@ -62,9 +65,13 @@ CURVE_OF = {
 }
 
 
-@cache
 def private_key(kind: str, number: int = 0) -> Any:
     """The private key of this kind (a curve, `RSA`, `RSA-1024`) with this number."""
+    return _made(kind, number)
+
+
+@cache
+def _made(kind: str, number: int) -> Any:
     del number
     return _MAKERS[kind]()
 

@@ -61,7 +61,7 @@ def test_B04_a_token_that_was_presented_and_failed_is_told_so() -> None:
     }
 
 
-@pytest.mark.parametrize("token", ["x", "x.y.z", "null", "undefined", "None", T(exp=0), T(aud="x"), T({"alg": "none"})])
+@pytest.mark.parametrize("token", ["x", "x.y.z", "null", "undefined", "None", T(exp=0), T(aud="x"), T({"alg": "none"})], ids=range(8))
 def test_B05_whatever_is_wrong_with_a_token_is_invalid_token(token: str) -> None:
     assert ask(guard(), token).kind == IT
 
@@ -95,7 +95,7 @@ def test_B08_a_403_names_every_scope_that_is_needed_at_once(required: object, na
 
 
 @pytest.mark.parametrize("scope", ["read", "write"])
-@pytest.mark.parametrize("fields", [*EVERY_401.values(), (("Authorization", f"Bearer {T()}"),)])
+@pytest.mark.parametrize("fields", [*EVERY_401.values(), (("Authorization", f"Bearer {T()}"),)], ids=[*EVERY_401, "good"])
 def test_B09_B10_no_parameter_twice_and_the_realm_quoted(fields: tuple[tuple[str, str], ...], scope: str) -> None:
     for name, value in ask(guard(), fields=fields, required=scope).headers:
         if name == "www-authenticate":
@@ -130,6 +130,7 @@ def test_B12_a_realm_that_no_challenge_can_carry_is_a_configuration_error(realm:
         T({"alg": 'ES256"\r\n'}),
         T(sub=["\r\n"]),
     ],
+    ids=["kid", "iss", "aud", "scope", "typ", "alg", "sub"],
 )
 def test_B12_nothing_of_a_token_reaches_the_response(token: str) -> None:
     answer = ask(guard(), token, "write")  # ask checks characters, number of fields and body
@@ -182,6 +183,7 @@ def test_B17_a_problem_body_says_the_status_and_its_phrase(
 @pytest.mark.parametrize(
     "token",
     [T(iss="x"), T(aud="x"), T(exp=1), T({"kid": "x"}), T(sub=ABSENT), T({"typ": "x"}), raw(b"{", b"{"), T(cnf={}), T(nbf="x")],
+    ids=["iss", "aud", "exp", "kid", "sub", "typ", "json", "cnf", "nbf"],
 )
 def test_B18_no_configured_value_and_no_trace_is_in_an_answer(token: str) -> None:
     answer = ask(guard(profile="rfc9068"), token)
