@@ -100,8 +100,11 @@ def test_an_audience_is_a_string_or_an_array_that_holds_ours(aud: object) -> Non
         API + "/",
         API + ".evil.example",
         f"x {API}",
-    ]
-    + [[f"{API} x"], API.upper(), ["x", "y"], API[:-1]],
+        [f"{API} x"],
+        API.upper(),
+        ["x", "y"],
+        API[:-1],
+    ],
 )
 def test_any_other_audience_is_refused(aud: object) -> None:
     error = refused(rules(), aud=aud)

@@ -55,9 +55,30 @@ def test_a_token_is_what_follows_the_scheme_and_its_spaces(scheme: str, spaces: 
 
 @pytest.mark.parametrize(
     "value",
-    ["Bearer", "Bearer ", "Bearer    ", "Bearer\ta", "Bearer a,b", "Bearer a b", 'Bearer "a"', "Bearer a=b", "Bearer ="]
-    + ["Bearer a ", "Bearer a\n", "Bearer \ta", "Bearer é", "Bearer a\x00", "Bearer {}", "Bearer,a", "Bearer:a"]
-    + ["Bearer a, Bearer a", "bearer=a", "Bearer ١", "Bearer a\u0085", "Bearer \u00a0a"],
+    [
+        "Bearer",
+        "Bearer ",
+        "Bearer    ",
+        "Bearer\ta",
+        "Bearer a,b",
+        "Bearer a b",
+        'Bearer "a"',
+        "Bearer a=b",
+        "Bearer =",
+        "Bearer a ",
+        "Bearer a\n",
+        "Bearer \ta",
+        "Bearer é",
+        "Bearer a\x00",
+        "Bearer {}",
+        "Bearer,a",
+        "Bearer:a",
+        "Bearer a, Bearer a",
+        "bearer=a",
+        "Bearer ١",
+        "Bearer a\x85",
+        "Bearer \xa0a",
+    ],
 )
 def test_what_is_not_one_token68_is_an_invalid_request(value: str) -> None:
     with pytest.raises(InvalidRequest) as refused:

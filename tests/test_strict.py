@@ -72,14 +72,14 @@ def test_unused_bits_must_be_zero(length: int, last: int) -> None:
     assert (decoded(text) is None) is bool(last % 2**unused)
 
 
-@pytest.mark.parametrize("foreign", [octet for octet in range(256) if octet not in URL_ALPHABET])
 @pytest.mark.parametrize("text", [b"AAAA", b"AAA", b"AA", b"AAAAAAAA"])
-def test_a_foreign_octet_anywhere_is_refused(foreign: int, text: bytes) -> None:
-    for position in range(len(text) + 1):
-        inserted = text[:position] + bytes([foreign]) + text[position:]
-        replaced = text[:position] + bytes([foreign]) + text[position + 1 :]
-        assert decoded(inserted) is None
-        assert decoded(replaced) is None
+def test_a_foreign_octet_anywhere_is_refused(text: bytes) -> None:
+    for foreign in set(range(256)) - set(URL_ALPHABET):
+        for position in range(len(text) + 1):
+            inserted = text[:position] + bytes([foreign]) + text[position:]
+            replaced = text[:position] + bytes([foreign]) + text[position + 1 :]
+            assert decoded(inserted) is None
+            assert decoded(replaced) is None
 
 
 @settings(deadline=None, max_examples=300)
@@ -106,7 +106,7 @@ def test_whatever_is_accepted_the_standard_library_reads_the_same(text: str) -> 
 @settings(deadline=None)
 @given(json_objects, st.text(max_size=4), json_values, json_values)
 def test_a_member_twice_is_refused_at_any_level(value: Any, name: str, one: Any, other: Any) -> None:
-    twice = "{%s:%s,%s:%s}" % (json.dumps(name), json.dumps(one), json.dumps(name), json.dumps(other))
+    twice = f"{{{json.dumps(name)}:{json.dumps(one)},{json.dumps(name)}:{json.dumps(other)}}}"
     nested = json.dumps({**value, "nested": 0})[:-1] + f', "inner": [{twice}]}}'
     for text in (twice, nested):
         json.loads(text)
