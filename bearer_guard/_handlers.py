@@ -9,13 +9,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from ._errors import ConfigurationError
 from ._route import MARK, Exchange, Route
 from ._verifier import is_async_only
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+BARE: Final = "__bearer_guard_bare__"
+"""Marks what lies under a wrapper: a framework that calls it directly was given the undecorated handler."""
 
 
 class Framework(Protocol):
@@ -35,6 +38,14 @@ def decorated(handler: F, route: Route, framework: Framework) -> F:
     return cast("F", _decorated(handler, route, framework))
 
 
+def lies_under(wrapper: object, handler: object) -> bool:
+    """Whether `handler` is what `wrapper` decorates, at whatever depth."""
+    while (wrapper := getattr(wrapper, "__wrapped__", None)) is not None:
+        if wrapper is handler:
+            return True
+    return False
+
+
 def _decorated(handler: Any, route: Route, framework: Framework, *, dispatching: bool = False) -> Any:
     if isinstance(handler, staticmethod | classmethod):
         inner = cast("Any", handler)
@@ -48,6 +59,9 @@ def _decorated(handler: Any, route: Route, framework: Framework, *, dispatching:
     if not hasattr(handler, "__name__"):  # partials and instances: routers name routes after this
         wrapper.__name__ = type(handler).__name__
     setattr(wrapper, MARK, route)
+    vars(wrapper).pop(BARE, None)  # update_wrapper has copied it from a handler that is decorated more than once
+    if inspect.isfunction(handler):
+        setattr(handler, BARE, True)
     return wrapper
 
 

@@ -14,10 +14,10 @@ from flask.views import View
 from werkzeug.wrappers import Response
 
 from . import wsgi
-from ._errors import AccessDenied, AuthorityUnavailable
+from ._errors import AccessDenied, AuthorityUnavailable, UnguardedRoute
 from ._gate import GUARD, Gate, deposit, token_in
 from ._guard import Guard
-from ._handlers import F, decorated
+from ._handlers import BARE, F, decorated, lies_under
 from ._http import Refusal
 from ._route import Exchange, anonymous, route_of
 from ._scopes import Requirement
@@ -45,6 +45,7 @@ class BearerMiddleware(wsgi.BearerMiddleware):
         super().__init__(app, guard, public=public, preflight=preflight)
         flask_app = getattr(app, "__self__", app)
         if isinstance(flask_app, Flask):
+            flask_app.before_request(_refuse_bare_view)
             _answer_errors(flask_app, guard)
 
 
@@ -68,6 +69,7 @@ def protect(app: Flask, guard: Guard, *, public: Collection[str] = (), preflight
     app.before_request(check)
     hooks = app.before_request_funcs[None]
     hooks.insert(0, hooks.pop())  # nothing of the application runs for a request that is refused
+    app.before_request(_refuse_bare_view)
     _answer_errors(app, guard)
 
 
@@ -76,7 +78,9 @@ def requires(*conditions: str | Requirement, guard: Guard | None = None) -> Call
 
     For view functions, `def` or `async def`, for methods of a MethodView, and for View and MethodView classes. The
     guard is that of `protect` or of the BearerMiddleware around it, or `guard`; `requires(guard=guard)` wants any valid
-    token. Neither `public` nor `optional=True` nor `preflight` exempts a decorated view. Raises ConfigurationError for
+    token. Neither `public` nor `optional=True` nor `preflight` exempts a decorated view. `@app.route` must stand above
+    `@requires`: it takes the view that it sees. Under `protect` or BearerMiddleware the wrong order is an
+    UnguardedRoute at request time; with nothing around the view nobody can notice it. Raises ConfigurationError for
     what cannot be decorated, and UnguardedRoute at request time where no guard is found.
     """
     route = route_of(conditions, guard)
@@ -120,6 +124,23 @@ _FRAMEWORK = _Flask()
 
 def _respond(refusal: Refusal) -> Response:
     return response_to(refusal, current_app.response_class)
+
+
+def _refuse_bare_view() -> None:
+    """Raise where this request's view was decorated with requires only after the route had taken it undecorated."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if getattr(view, BARE, False) and _was_meant_decorated(view):
+        raise UnguardedRoute(
+            f"the view {request.endpoint!r} is routed without its requires: put @app.route above @requires"
+        )
+
+
+def _was_meant_decorated(view: Any) -> bool:
+    # A view may be routed bare on purpose, beside or instead of its decorated form. It was not where the decorator has
+    # taken the view's name; inside a function nobody can look that up, and there the decorated form must be routed too.
+    if "<locals>" not in view.__qualname__:
+        return lies_under(view.__globals__.get(view.__name__), view)
+    return not any(lies_under(other, view) for other in current_app.view_functions.values())
 
 
 def _answer_errors(app: Flask, guard: Guard) -> None:

@@ -310,3 +310,44 @@ def test_PATH_8_a_redirect_of_the_router_carries_nothing_and_is_guarded() -> Non
     by_protect(app, public=["/open"])
     for path in ("/admin", "//admin/", "/admin//"):
         assert app.test_client().get(path).status_code == 401
+
+
+@both
+def test_a_view_that_is_routed_before_it_is_decorated_is_never_open(guarded: Any) -> None:
+    app = make()
+    app.testing = True
+    guarded(app)
+
+    @requires("admin")
+    @app.route("/admin")
+    def admin() -> str:
+        raise AssertionError("open")
+
+    with pytest.raises(UnguardedRoute, match=r"put @app\.route above @requires"):
+        app.test_client().get("/admin", headers=GOOD)
+
+
+@requires("admin")
+def rebound() -> str:
+    raise AssertionError("open")
+
+
+@both
+def test_a_view_of_a_module_may_be_routed_bare_beside_its_decorated_form(guarded: Any) -> None:
+    app = make()
+    guarded(app)
+    app.add_url_rule("/bare", "bare", view)
+    app.add_url_rule("/decorated", "decorated", requires("write")(view))
+    client = app.test_client()
+    assert client.get("/bare", headers=GOOD).status_code == 200
+    assert client.get("/decorated", headers=GOOD).status_code == 403
+
+
+@both
+def test_a_view_of_a_module_whose_name_the_decorator_took_is_never_routed_bare(guarded: Any) -> None:
+    app = make()
+    app.testing = True
+    guarded(app)
+    app.add_url_rule("/", "rebound", rebound.__wrapped__)  # type: ignore[attr-defined]
+    with pytest.raises(UnguardedRoute, match="routed without its requires"):
+        app.test_client().get("/", headers=GOOD)
