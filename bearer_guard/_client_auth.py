@@ -7,14 +7,17 @@ never used twice; secrets stay out of `repr`.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 from urllib.parse import quote_plus
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from ._errors import AuthorityUnavailable
+from ._flow import Call, Flow
 from ._jose import ASYMMETRIC, UnusableKey, load_jwk, public_jwk, sign
 from ._jws import compact
 
@@ -25,6 +28,17 @@ Secret: TypeAlias = str | Callable[[], str]
 
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_LIFETIME: Final = 60
+_WITH_SECRET: Final = ("basic", "basic_raw", "post", "bearer")
+# token68 of RFC 9110 §11.2: whatever is sent as a bearer token, this client's own included
+TOKEN68: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+
+
+class Presented(NamedTuple):
+    """What a request carries as proof of who makes it; `hidden` are the texts that nothing may repeat."""
+
+    headers: dict[str, str]
+    form: dict[str, str]
+    hidden: tuple[str, ...]
 
 
 class ClientAuthentication:
@@ -33,7 +47,8 @@ class ClientAuthentication:
     `basic` url-encodes both halves as RFC 6749 §2.3.1 wants, `basic_raw` does not, for servers that do not decode them;
     `post` puts them into the form; `bearer` sends the secret as a bearer token; `private_key_jwt` signs an assertion
     for `assertion_audience`, the authorization server's issuer identifier, with `private_key`, a PEM text.
-    `client_secret` may be a callable that fetches it. Use `problems` before constructing.
+    `client_secret` may be a callable that fetches it, asked for each request, in a worker thread where there is an
+    event loop. Use `authentication_problems` before constructing.
     """
 
     def __init__(
@@ -54,35 +69,47 @@ class ClientAuthentication:
         if private_key is not None:
             self._key = _signing_key(private_key, algorithm)
 
-    def present(self, form: Mapping[str, str], now: float) -> tuple[dict[str, str], dict[str, str]]:
-        """The header fields and the form of a request that this client makes at `now` (a NumericDate)."""
+    def present(self, form: Mapping[str, str], now: float) -> Flow[Presented]:
+        """The header fields and the form of a request that this client makes at `now` (a NumericDate).
+
+        Raises AuthorityUnavailable when a callable brings no secret that can be sent.
+        """
         fields = dict(form)
-        if self.method in ("basic", "basic_raw"):
-            return {"Authorization": self._basic()}, fields
-        if self.method == "bearer":
-            return {"Authorization": f"Bearer {self.secret()}"}, fields
-        if self.method == "post":
-            fields |= {"client_id": str(self.client_id), "client_secret": self.secret()}
-        elif self.method == "private_key_jwt":
-            fields |= {"client_assertion_type": _ASSERTION_TYPE, "client_assertion": self._assertion(now)}
-        elif self.client_id is not None:
+        if self.method in _WITH_SECRET:
+            secret = yield from self._fetched()
+            return self._with_secret(secret, fields)
+        if self._key is not None:
+            assertion = self._assertion(*self._key, now)
+            fields |= {"client_assertion_type": _ASSERTION_TYPE, "client_assertion": assertion}
+            return Presented({}, fields, (assertion,))
+        if self.client_id is not None:
             fields |= {"client_id": self.client_id}
-        return {}, fields
+        return Presented({}, fields, ())
 
-    def secret(self) -> str:
-        """The client secret, fetched where it is a callable."""
-        return self._secret() if callable(self._secret) else str(self._secret)
-
-    def _basic(self) -> str:
-        halves = (str(self.client_id), self.secret())
+    def _with_secret(self, secret: str, fields: dict[str, str]) -> Presented:
+        if self.method == "bearer":
+            return Presented({"Authorization": f"Bearer {secret}"}, fields, (secret,))
+        if self.method == "post":
+            fields |= {"client_id": str(self.client_id), "client_secret": secret}
+            return Presented({}, fields, (secret, quote_plus(secret)))
+        halves = (str(self.client_id), secret)
         if self.method == "basic":
             halves = (quote_plus(halves[0]), quote_plus(halves[1]))
-        return "Basic " + b64encode(":".join(halves).encode()).decode("ascii")
+        credentials = b64encode(":".join(halves).encode()).decode("ascii")
+        return Presented({"Authorization": f"Basic {credentials}"}, fields, (credentials, secret, halves[1]))
 
-    def _assertion(self, now: float) -> str:
-        if self._key is None:
-            raise TypeError("private_key_jwt needs a private key")
-        key, algorithm = self._key
+    def _fetched(self) -> Flow[str]:
+        if not callable(self._secret):
+            return str(self._secret)
+        try:
+            secret: object = yield Call(self._secret, None)
+        except Exception as failure:
+            raise AuthorityUnavailable(f"client_secret: the callable raised {type(failure).__name__}") from failure
+        if problem := _secret_problem(self.method, secret):
+            raise AuthorityUnavailable(f"client_secret: the callable returned what {problem}")
+        return str(secret)
+
+    def _assertion(self, key: Any, algorithm: str, now: float) -> str:
         header = {"alg": algorithm, "typ": "client-authentication+jwt"}
         claims = {
             "iss": self.client_id,
@@ -115,14 +142,39 @@ def authentication_problems(
         return
     if method not in ("bearer", "none") and not (isinstance(client_id, str) and client_id):
         yield f"auth={method!r} needs client_id"
-    if method in ("basic", "basic_raw", "post", "bearer") and not (
-        callable(client_secret) or (isinstance(client_secret, str) and client_secret)
-    ):
-        yield f"auth={method!r} needs client_secret, a string or a callable that returns one"
-    if method != "private_key_jwt":
-        if private_key is not None:
-            yield 'private_key goes with auth="private_key_jwt"'
-        return
+    elif client_id is not None and not _encodable(str(client_id)):
+        yield "client_id must be text that UTF-8 can spell"
+    elif method == "basic_raw" and ":" in str(client_id):
+        yield 'auth="basic_raw" cannot carry a client_id with a colon (RFC 7617 §2): use auth="basic"'
+    if method not in _WITH_SECRET:
+        if client_secret is not None:
+            yield f"client_secret does not go with auth={method!r}: a client proves itself in one way"
+    elif not callable(client_secret) and (problem := _secret_problem(str(method), client_secret)):
+        yield f"auth={method!r} needs a client_secret, a string or a callable that returns one; this one {problem}"
+    if method == "private_key_jwt":
+        yield from _key_problems(private_key, algorithm, assertion_audience)
+    elif private_key is not None or algorithm is not None:
+        yield 'private_key and algorithm go with auth="private_key_jwt"'
+
+
+def _secret_problem(method: str, secret: object) -> str | None:
+    """Why a secret cannot be sent by `method`, or None; the answer holds nothing of it."""
+    if not isinstance(secret, str) or not secret:
+        return "is no text" if secret is not None else "is missing"
+    if method == "bearer" and not TOKEN68.fullmatch(secret):
+        return "is no bearer token (RFC 9110 §11.2)"
+    return None if _encodable(secret) else "is not text that UTF-8 can spell"
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _key_problems(private_key: object, algorithm: object, assertion_audience: object) -> Iterable[str]:
     if not (isinstance(assertion_audience, str) and assertion_audience):
         yield 'auth="private_key_jwt" needs issuer, the audience of its assertions (RFC 7523bis)'
     if not isinstance(private_key, str | bytes):

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from hashlib import sha256
-from typing import Any, Final
-from urllib.parse import urlencode
+from typing import Any, Final, cast
 
 from ._answers import Answer, Answers
 from ._claims import ClaimRules, Claims, scopes_of
@@ -26,16 +25,19 @@ from ._errors import (
     duration_problems,
     raise_problems,
 )
-from ._flow import ExchangeFailed, Flow, Join, Request, Response, Send, Transport
-from ._freshness import retry_after
+from ._flow import Flow, Join, Transport
+from ._introspector import Introspector
 from ._keys import KeySource
 from ._policy import REQUIRED, audience_problems, claim_name_problems, leeway_problems
-from ._signed_answer import MEDIA_TYPE, SignedAnswer
-from ._strict import json_object
+from ._signed_answer import SignedAnswer
 from ._token import AccessToken
 from ._transport import HTTPTransport
 from ._urls import url_problem
 from ._verifier import Source, SourceStatus, Verifier
+
+# What `token_type` and `token_use` say of a token that is active and yet no access token: RFC 7662 §2.1 lets a server
+# speak of refresh tokens, too.
+_OTHER_KINDS: Final = frozenset({"refresh", "refresh_token", "id_token", "mac", "pop"})
 
 
 class IntrospectionVerifier(Verifier):
@@ -99,13 +101,14 @@ class IntrospectionVerifier(Verifier):
         if transport is not None and (ssl_context is not None or proxy is not None):
             problems.append("give ssl_context and proxy to the transport, or give no transport")
         try:
-            self._transport: Final = transport or HTTPTransport(ssl_context=ssl_context, proxy=proxy)
+            transport = transport or HTTPTransport(ssl_context=ssl_context, proxy=proxy)
         except ConfigurationError as error:
             problems += error.problems
         raise_problems("IntrospectionVerifier", problems)
-        self._endpoint: Final = endpoint
-        self._authentication: Final = ClientAuthentication(**credentials)
-        self._signed: Final = None if signed is None else SignedAnswer(signed, str(issuer), (client_id, audience))
+        keys = None if signed is None else SignedAnswer(signed, str(issuer), (client_id, audience), leeway, timeout)
+        self._introspector: Final = Introspector(
+            endpoint, cast("Transport", transport), ClientAuthentication(**credentials), keys
+        )
         self._answers: Final = Answers(cache_size, positive=cache_ttl, negative=negative_ttl, grace=stale_if_error)
         self._timeout: Final = timeout
         self._clock: Final = clock
@@ -119,14 +122,14 @@ class IntrospectionVerifier(Verifier):
             validate=validate,
             expires=False,
         )
-        self._trouble: str | None = None
-        self._fetches = {"begun": 0, "succeeded": 0, "failed": 0}
 
     def _flow(self, token: str) -> Flow[AccessToken]:
         if len(token) > MAX_TOKEN_LENGTH:
             raise MalformedToken(f"token longer than {MAX_TOKEN_LENGTH} characters", reason="token_too_long")
+        if not token.isascii():
+            raise MalformedToken("not ASCII")
         now = self._clock()
-        key = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        key = sha256(token.encode("ascii")).digest()
         answer = self._answers.find(key, now)
         if answer is None:
             answer = yield from self._asked(token, key, now)
@@ -135,7 +138,10 @@ class IntrospectionVerifier(Verifier):
         return self._judged(answer.claims, now)
 
     def _judged(self, claims: Claims, now: float) -> AccessToken:
-        if str(claims.get("token_type", "Bearer")).lower() == "dpop" and "cnf" not in claims:
+        kinds = {str(claims.get(name, "")).lower() for name in ("token_type", "token_use")}
+        if kinds & _OTHER_KINDS:
+            raise InvalidClaim("token_type", "another kind of token", reason="type_not_allowed")
+        if "dpop" in kinds and "cnf" not in claims:
             raise InvalidClaim("cnf", "a DPoP token without a confirmation")
         known = dict(claims)
         if self._issuer is None:
@@ -149,22 +155,22 @@ class IntrospectionVerifier(Verifier):
         """The endpoint's answer, asked for once however many requests bring the same token."""
         deadline = time.monotonic() + self._timeout
         while True:
-            answer, flight, flying = self._answers.board(key, now)
-            if answer is not None:
-                return answer
-            if not flying:
+            flight, flying = self._answers.board(key, now, deadline)
+            if flying:
+                try:
+                    members = yield from self._introspector.ask(token, now, deadline)
+                    flight.answer = Answer(members if members.get("active") is True else None, now)
+                except AuthorityUnavailable as failure:
+                    flight.failure = failure.detail, failure.retry_after
+                finally:
+                    self._answers.land(key, flight)
+            elif flight.answer is None:
                 yield Join(flight.future, deadline)
-                if flight.failure is None and flight.future.done():
-                    continue  # it has landed, or was abandoned with the request that flew it
+            if flight.answer is not None:
+                return flight.answer
+            if flight.failure is not None or not flight.future.done():
                 return self._served_in_trouble(key, now, *(flight.failure or ("no answer in time", 1.0)))
-            try:
-                answer = yield from self._exchange(token, now)
-            except AuthorityUnavailable as failure:
-                flight.failure = failure.detail, failure.retry_after
-                return self._served_in_trouble(key, now, failure.detail, failure.retry_after)
-            finally:
-                self._answers.land(key, flight, answer)
-            return answer
+            # else it was abandoned with the request that flew it, and this one takes its turn
 
     def _served_in_trouble(self, key: bytes, now: float, problem: str, wait: float) -> Answer:
         answer = self._answers.find(key, now, in_trouble=True)
@@ -172,65 +178,29 @@ class IntrospectionVerifier(Verifier):
             raise AuthorityUnavailable(problem, retry_after=wait)
         return answer
 
-    def _exchange(self, token: str, now: float) -> Flow[Answer]:
-        form = {"token": token, "token_type_hint": "access_token"}
-        fields, form = self._authentication.present(form, now)
-        request = Request(
-            method="POST",
-            url=self._endpoint,
-            headers={
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Accept": MEDIA_TYPE if self._signed else "application/json",
-                **fields,
-            },
-            body=urlencode(form).encode("ascii"),
-            timeout=self._timeout,
-        )
-        self._fetches["begun"] += 1
-        try:
-            response: Response = yield Send(request, self._transport)
-            members = yield from self._members(response, now)
-        except (ExchangeFailed, ValueError) as failure:
-            raise self._in_trouble(str(failure), 1.0) from failure
-        except AuthorityUnavailable as unavailable:
-            raise self._in_trouble(unavailable.detail, unavailable.retry_after) from unavailable
-        self._trouble = None
-        self._fetches["succeeded"] += 1
-        return Answer(members if members.get("active") is True else None, now)
-
-    def _in_trouble(self, problem: str, wait: float) -> AuthorityUnavailable:
-        self._trouble = problem
-        self._fetches["failed"] += 1
-        return AuthorityUnavailable(f"introspection at {self._endpoint}: {problem}", retry_after=wait)
-
-    def _members(self, response: Response, now: float) -> Flow[Mapping[str, Any]]:
-        if response.status != 200:
-            wait = min(max(1.0, retry_after(response.headers)), 30.0)
-            raise AuthorityUnavailable(f"status {response.status}", retry_after=wait)
-        if self._signed is not None:
-            return (yield from self._signed.members(response, now))
-        return json_object(response.body)
-
     def status(self) -> SourceStatus:
+        trouble = self._introspector.trouble
         return {
-            "source": self._endpoint,
-            "state": "fresh" if self._trouble is None else "stale",
+            "source": self._introspector.endpoint,
+            "state": "fresh" if trouble is None else "stale",
             "age": None,
             "next_refresh": None,
-            "last_error": self._trouble,
+            "last_error": trouble,
             "skipped": [],
-            "fetches": dict(self._fetches),
+            "fetches": self._answers.counts(),
         }
 
     def warming(self) -> Flow[None]:
-        if self._signed is not None:
-            yield from self._signed.warming()
+        """Nothing to bring: the keys of signed answers are a source of their own."""
+        return
+        yield  # a flow, though it never waits
 
     def _sources(self) -> Iterable[Source]:
-        return (self,) if self._signed is None else (self, self._signed.keys)
+        signed = self._introspector.signed
+        return (self,) if signed is None else (self, signed.keys)
 
     def __repr__(self) -> str:
-        return f"IntrospectionVerifier(endpoint={self._endpoint!r})"
+        return f"IntrospectionVerifier(endpoint={self._introspector.endpoint!r})"
 
 
 def _other_problems(

@@ -20,10 +20,23 @@ _TYPE: Final = "token-introspection+jwt"
 
 
 class SignedAnswer:
-    """Reads signed responses of `issuer` that name one of `audiences` as theirs."""
+    """Reads signed responses of `issuer` that name one of `audiences` as theirs and were made just now.
 
-    def __init__(self, keys: KeySource, issuer: str, audiences: tuple[str | Container[str] | None, ...]) -> None:
+    `iat` may differ by `leeway` seconds from the time of the question, and be `patience` seconds later: an answer does
+    not name the token that it was given for, so that only its age tells that it was not given for another one.
+    """
+
+    def __init__(
+        self,
+        keys: KeySource,
+        issuer: str,
+        audiences: tuple[str | Container[str] | None, ...],
+        leeway: float,
+        patience: float,
+    ) -> None:
         self.keys = keys
+        self._leeway = leeway
+        self._patience = patience
         self._signatures = SignatureCheck(keys, None)
         self._issuer = issuer
         self._audiences = audiences
@@ -37,14 +50,11 @@ class SignedAnswer:
             jws = parse(response.body.decode("ascii").strip())
             self._signatures.check_algorithm(jws)
             yield from self._signatures.keys_that_verify(jws, None, lambda: None, lambda: None)
-            return self._read(jws)
+            return self._read(jws, now)
         except (InvalidToken, ValueError) as failure:
             raise AuthorityUnavailable(f"the signed answer is not acceptable: {failure}") from failure
 
-    def warming(self) -> Flow[None]:
-        yield from self.keys.warming()
-
-    def _read(self, jws: CompactJWS) -> Mapping[str, Any]:
+    def _read(self, jws: CompactJWS, now: float) -> Mapping[str, Any]:
         claims = jws.unverified_claims()  # verified by now
         if jws.header.typ != _TYPE:
             raise ValueError("its typ is another (RFC 9701 §5)")
@@ -54,6 +64,12 @@ class SignedAnswer:
         names = [named] if isinstance(named, str) else named
         if not isinstance(names, list) or not any(self._is_ours(name) for name in names):
             raise ValueError("it is for another API")
+        issued = claims.get("iat")
+        if not isinstance(issued, int | float) or isinstance(issued, bool):
+            raise ValueError("it does not say when it was made")
+        # Whole seconds are what `iat` usually counts: one made in this second may name its beginning.
+        if not -self._leeway - 1 < issued - now < self._leeway + self._patience + 1:
+            raise ValueError("it was not made just now")
         members = claims.get("token_introspection")
         if not isinstance(members, dict):
             raise ValueError("it says nothing about a token")

@@ -1,0 +1,73 @@
+"""A real endpoint of an authorization server on loopback: keeps every request and answers as a test says."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import parse_qs
+
+from tests.loopback import Loopback, Reply
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it came."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The parameters of its form, none of which may be repeated."""
+        parameters = parse_qs(self.body.decode("ascii"), keep_blank_values=True, strict_parsing=True)
+        assert all(len(values) == 1 for values in parameters.values())
+        return {name: values[0] for name, values in parameters.items()}
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def reply(content: Any, status: int = 200, **fields: str) -> Reply:
+    """An answer: bytes as they are, else JSON."""
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    headers = {"Content-Type": "application/json", **{name.replace("_", "-"): value for name, value in fields.items()}}
+    return status, headers, body
+
+
+class Endpoint(Loopback):
+    """Answers `self.endpoint` with `answer`: a reply, or a callable that makes one of an `Asked`, in its own thread."""
+
+    def __init__(self, answer: Reply | Callable[[Asked], Reply] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.asked: list[Asked] = []
+        self.answer: Reply | Callable[[Asked], Reply] = answer or reply({})
+        self.endpoint = self.url + "/e"
+        self.pages["/e"] = self._respond
+        self._arrived = threading.Condition()
+
+    def wait_for_requests(self, number: int) -> None:
+        """Return when this many requests have arrived."""
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.asked) >= number, 10)
+
+    def _respond(self, handler: BaseHTTPRequestHandler) -> None:
+        length = int(handler.headers.get("Content-Length", 0))
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        asked = Asked(handler.command, handler.path, headers, handler.rfile.read(length))
+        with self._arrived:
+            self.asked.append(asked)
+            self._arrived.notify_all()
+        answer = self.answer
+        status, fields, body = answer(asked) if callable(answer) else answer
+        handler.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **fields}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
