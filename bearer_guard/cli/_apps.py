@@ -81,13 +81,15 @@ def under_waitress(app: Any) -> Iterator[str]:
     """Serve a WSGI application on a free loopback port; the value is its URL."""
     listening = socket.create_server((HOST, 0))
     url = f"http://{HOST}:{listening.getsockname()[1]}"
-    server = create_server(app, sockets=[listening], threads=8)
+    sockets: dict[int, Any] = {}
+    server: Any = create_server(app, map=sockets, sockets=[listening], threads=8)
     thread = threading.Thread(target=server.run, name="waitress", daemon=True)
     thread.start()
     try:
         yield url
     finally:
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map, ignore_all=True))
-        thread.join()
+        # First the workers: one that has just answered still wakes the loop, through a pipe that must be open.
         server.task_dispatcher.shutdown()
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets, ignore_all=True))
+        thread.join()
         listening.close()

@@ -125,6 +125,6 @@ class _Listener(socketserver.ThreadingTCPServer):
 
 
 def _share_port(sock: socket.socket) -> None:
-    for option in ("SO_REUSEADDR", "SO_REUSEPORT"):
-        if hasattr(socket, option):
-            sock.setsockopt(socket.SOL_SOCKET, getattr(socket, option), 1)
+    names = ("SO_REUSEADDR", "SO_REUSEPORT")
+    for option in [getattr(socket, name) for name in names if hasattr(socket, name)]:
+        sock.setsockopt(socket.SOL_SOCKET, option, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from .._http import Headers, IncomingRequest
@@ -29,7 +29,7 @@ class IssuerResponse:
 
     status: int
     headers: tuple[tuple[str, str], ...]
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 def json_response(status: int, content: Mapping[str, Any], *headers: tuple[str, str]) -> IssuerResponse:

@@ -1,0 +1,226 @@
+"""The issuer as an ASGI and as a WSGI application, and over HTTP on loopback: carried as it is, in bounded memory."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import io
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+import pytest
+
+from bearer_guard.cli._apps import under_uvicorn, under_waitress
+from bearer_guard.issuer import JSON_BODY, STANDARD, ASGIApp, Issuer, IssuerRequest, IssuerResponse, WSGIApp
+from bearer_guard.issuer._loopback import LoopbackServer
+
+API = "https://api.example.com"
+JWKS = "/.well-known/jwks.json"
+
+
+@contextmanager
+def loopback(issuer: Issuer) -> Iterator[str]:
+    server = LoopbackServer()
+    server.start(issuer.respond)
+    try:
+        yield server.url
+    finally:
+        server.close()
+
+
+@pytest.fixture(params=["asgi under uvicorn", "wsgi under waitress", "loopback"])
+def mounted(request: pytest.FixtureRequest) -> Iterator[tuple[Issuer, int]]:
+    issuer = Issuer("https://id.example.com", dialects=(STANDARD, JSON_BODY))
+    serving = {
+        "asgi under uvicorn": lambda: under_uvicorn(ASGIApp(issuer.respond)),
+        "wsgi under waitress": lambda: under_waitress(WSGIApp(issuer.respond)),
+        "loopback": lambda: loopback(issuer),
+    }[request.param]
+    with serving() as url:
+        yield issuer, int(url.rpartition(":")[2])
+
+
+def exchange(
+    port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def test_a_token_is_granted_over_a_real_socket(mounted: tuple[Issuer, int]) -> None:
+    issuer, port = mounted
+    client, secret = issuer.clients.add(audience=API, scopes="read")
+    body = {"client_id": client.client_id, "client_secret": secret, "grant_type": "client_credentials"}
+    json_type = {"Content-Type": "application/json"}
+    status, headers, answer = exchange(
+        port, "POST", "/v1/oauth/token?grant_type=x", json.dumps(body).encode(), json_type
+    )
+    assert status == 200
+    assert headers["cache-control"] == "no-store"
+    assert json.loads(answer)["scope"] == "read"
+
+
+def test_the_key_set_is_served_with_its_etag_and_not_sent_twice(mounted: tuple[Issuer, int]) -> None:
+    issuer, port = mounted
+    status, headers, body = exchange(port, "GET", JWKS)
+    assert (status, json.loads(body)) == (200, issuer.keys.jwks())
+    again = exchange(port, "GET", JWKS, headers={"If-None-Match": headers["etag"]})
+    assert (again[0], again[2]) == (304, b"")
+    assert exchange(port, "HEAD", JWKS)[2] == b""
+
+
+def test_malformed_requests_are_answered_with_a_4xx(mounted: tuple[Issuer, int]) -> None:
+    _, port = mounted
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert exchange(port, "POST", STANDARD.path, b"\xff\0" * 1000, form)[0] == 400
+    assert exchange(port, "POST", STANDARD.path, None, {"Content-Length": "0"})[0] == 400
+    assert exchange(port, "PUT", STANDARD.path, b"")[0] == 405
+    assert exchange(port, "GET", "/%ff%00")[0] == 404
+
+
+def test_a_body_above_the_bound_is_answered_with_413(mounted: tuple[Issuer, int]) -> None:
+    _, port = mounted
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert exchange(port, "POST", STANDARD.path, b"a" * 65_537, form)[0] == 413
+
+
+def echo(request: IssuerRequest) -> IssuerResponse:
+    shown = json.dumps([request.method, request.path, sorted(request.headers), len(request.body)]).encode()
+    return IssuerResponse(status=200, headers=(("content-type", "application/json"),), body=shown)
+
+
+def through_wsgi(**environ: Any) -> Any:
+    setup_testing_defaults(environ)
+    seen: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        seen.append(status)
+        return seen.append
+
+    chunks = validator(WSGIApp(echo))(environ, start_response)
+    try:
+        return json.loads(b"".join(chunks))
+    finally:
+        chunks.close()  # type: ignore[attr-defined]
+
+
+def test_the_wsgi_application_passes_the_linter_and_sees_the_whole_path() -> None:
+    method, path, headers, length = through_wsgi(
+        REQUEST_METHOD="POST",
+        SCRIPT_NAME="/t1",
+        PATH_INFO="/tökén".encode().decode("latin-1"),
+        CONTENT_TYPE="text/plain",
+        CONTENT_LENGTH="5",
+        HTTP_IF_NONE_MATCH="x",
+        QUERY_STRING="a=b",
+        **{"wsgi.input": io.BytesIO(b"hello, world")},
+    )
+    assert (method, path, length) == ("POST", "/t1/tökén", 5)
+    assert ["content-type", "text/plain"] in headers
+    assert ["if-none-match", "x"] in headers
+
+
+@pytest.mark.parametrize(("length", "read"), [("", 0), ("abc", 0), ("-5", 0), ("\u0665", 0), ("9" * 5000, 7)])
+def test_a_content_length_that_is_no_number_counts_as_none(length: str, read: int) -> None:
+    environ: dict[str, Any] = {}
+    setup_testing_defaults(environ)
+    environ |= {"CONTENT_LENGTH": length, "wsgi.input": io.BytesIO(b"content")}
+    body = WSGIApp(echo)(environ, lambda *_: None)
+    assert json.loads(b"".join(body))[3] == read
+
+
+def test_an_input_that_ends_by_itself_is_read_up_to_the_bound() -> None:
+    environ: dict[str, Any] = {}
+    setup_testing_defaults(environ)
+    environ |= {"wsgi.input": io.BytesIO(b"a" * 100_000), "wsgi.input_terminated": True}
+    assert json.loads(b"".join(WSGIApp(echo)(environ, lambda *_: None)))[3] == 65_537
+
+
+def through_asgi(scope: dict[str, Any], *events: dict[str, Any]) -> tuple[list[Any], int]:
+    pending, sent = list(events), []
+
+    async def receive() -> dict[str, Any]:
+        return pending.pop(0)
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    asyncio.run(ASGIApp(echo)(scope, receive, send))
+    return sent, len(pending)
+
+
+def test_the_asgi_application_stops_to_read_a_body_above_the_bound() -> None:
+    chunk = {"type": "http.request", "body": b"a" * 40_000, "more_body": True}
+    sent, left = through_asgi(
+        {"type": "http", "method": "POST", "path": "/x", "headers": [(b"a", b"\xe9")]}, *[chunk] * 5
+    )
+    assert json.loads(sent[1]["body"]) == ["POST", "/x", [["a", "é"]], 65_537]
+    assert left == 3
+
+
+def test_the_asgi_application_answers_nobody_who_has_gone() -> None:
+    scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
+    assert through_asgi(scope, {"type": "http.disconnect"}) == ([], 0)
+
+
+def test_the_asgi_application_takes_part_in_the_lifespan_and_refuses_other_scopes() -> None:
+    sent, _ = through_asgi({"type": "lifespan"}, {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
+    assert [event["type"] for event in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    with pytest.raises(RuntimeError, match="not websocket"):
+        through_asgi({"type": "websocket"})
+
+
+def test_a_server_that_refuses_keeps_its_port_and_comes_back_on_it() -> None:
+    server = LoopbackServer()
+    server.start(echo)
+    try:
+        assert exchange(server.port, "GET", "/a")[0] == 200
+        server.refuse()
+        server.refuse()
+        with pytest.raises(ConnectionRefusedError):
+            exchange(server.port, "GET", "/b")
+        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+            stranger.bind(("127.0.0.1", server.port))
+        server.listen()
+        server.listen()
+        assert exchange(server.port, "GET", "/c")[0] == 200
+        assert server.requests == ["/a", "/c"]
+    finally:
+        server.close()
+
+
+def test_a_gate_that_is_shut_closes_the_connection_without_an_answer() -> None:
+    server = LoopbackServer(lambda: False)
+    server.start(echo)
+    try:
+        with pytest.raises(http.client.RemoteDisconnected):
+            exchange(server.port, "GET", "/")
+    finally:
+        server.close()
+
+
+def test_a_connection_that_breaks_disturbs_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    def failing(request: IssuerRequest) -> IssuerResponse:
+        if request.path == "/break":
+            raise OSError("broken")
+        return echo(request)
+
+    server = LoopbackServer()
+    server.start(failing)
+    try:
+        with pytest.raises(http.client.RemoteDisconnected):
+            exchange(server.port, "GET", "/break")
+        assert exchange(server.port, "GET", "/")[0] == 200
+        assert capsys.readouterr() == ("", "")
+    finally:
+        server.close()
