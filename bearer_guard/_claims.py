@@ -25,6 +25,7 @@ _OTHER_KINDS: Final = frozenset(
 )
 _STRINGS: Final = ("sub", "client_id", "jti")
 _LATEST: Final = 2**53
+_MAX_SHARED: Final = 1024
 _ABSENT: Final = object()
 
 
@@ -125,20 +126,31 @@ class ClaimRules:
             raise InvalidClaim("aud", "expected another audience")
 
 
-def scopes_of(claims: Claims, scope_claims: ScopeClaims) -> frozenset[str]:
+def scopes_of(
+    claims: Claims, scope_claims: ScopeClaims, shared: dict[str, frozenset[str]] | None = None
+) -> frozenset[str]:
     """The scopes that the first present one of `scope_claims` grants, or none at all (RFC 6749 §3.3).
 
     `scope` is one string, split on SP alone; an array there grants nothing unless a callable reads it. Any other claim
     may be a string or an array of strings. A callable is given the claims and returns either, or None. Raises
-    InvalidClaim for any other type.
+    InvalidClaim for any other type. What many tokens have in common is kept once in `shared`, up to a bound.
     """
     if callable(scope_claims):
-        granted = scope_claims(claims)
+        granted = scope_claims(MappingProxyType(cast("dict[str, Any]", claims)))
         return frozenset() if granted is None else _scopes("scope", granted, several=True)
     for name in scope_claims:
+        granted = claims.get(name)
+        if shared is not None and type(granted) is str and (known := shared.get(granted)) is not None:
+            return known
         if name in claims:
-            return _scopes(name, claims[name], several=name != "scope")
+            return _share(granted, shared, _scopes(name, granted, several=name != "scope"))
     return frozenset()
+
+
+def _share(granted: object, shared: dict[str, frozenset[str]] | None, scopes: frozenset[str]) -> frozenset[str]:
+    if shared is not None and isinstance(granted, str) and len(shared) < _MAX_SHARED:
+        shared[granted] = scopes
+    return scopes
 
 
 def _scopes(name: str, granted: object, *, several: bool) -> frozenset[str]:

@@ -43,8 +43,8 @@ class KeySet:
         self._fitting: dict[tuple[str, str | None, bool], list[VerificationKey]] = {}
 
     def knows(self, kid: str | None) -> bool:
-        """Whether a key of this name is in the set. A token without kid names every key."""
-        return kid is None or kid in self._by_kid
+        """Whether `kid` can be a name of a key here: a token without one names every key, and so it is with the set."""
+        return kid is None or kid in self._by_kid or not self._by_kid
 
     def fitting(self, algorithm: str, kid: str | None, *, listed: bool) -> list[VerificationKey]:
         """The keys to try for a header, at most MAX_TRIED: those of its kid, else those that have no name."""

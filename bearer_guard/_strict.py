@@ -10,7 +10,7 @@ import json
 import math
 import re
 from binascii import Error, a2b_base64, b2a_base64
-from typing import Any, Final
+from typing import Any, Final, cast
 
 MAX_DEPTH: Final = 64
 """Levels of arrays and objects in one JSON text."""
@@ -63,7 +63,7 @@ def json_object(octets: bytes) -> dict[str, Any]:
         value = _decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, StopIteration):
         raise ValueError("not unambiguous JSON in UTF-8") from None
     if type(value) is not dict:
         raise ValueError("not a JSON object")
@@ -98,4 +98,13 @@ def _refuse_constant(text: str) -> float:
     raise ValueError(f"{text} is not JSON")
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_refuse_constant).decode
+_decoder: Final = json.JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_refuse_constant)
+_scan: Final = cast("Any", _decoder).scan_once
+
+
+def _decode(text: str) -> Any:
+    if text[:1] == "{":
+        value, end = _scan(text, 0)
+        if end == len(text):
+            return value
+    return _decoder.decode(text)  # white space around it, or no object

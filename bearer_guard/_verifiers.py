@@ -83,6 +83,7 @@ class JWTVerifier(Verifier):
         self._rules: Final = policy.rules()
         self._types: Final = policy.accepted_types()
         self._scope_claims: Final = scope_claims
+        self._shared_scopes: Final[dict[str, frozenset[str]]] = {}
         self._clock: Final = clock
         self._cache: Final = TokenCache(cache_size) if cache_size else None
         self._live: Final = self._rules.live or callable(scope_claims)
@@ -109,7 +110,7 @@ class JWTVerifier(Verifier):
             )
         claims = jws.unverified_claims()  # verified by now
         self._rules.check(claims, now)
-        scopes = scopes_of(claims, self._scope_claims)
+        scopes = scopes_of(claims, self._scope_claims, self._shared_scopes)
         if jws.new_header and len(self._headers) < MAX_HEADERS:
             self._headers[jws.header_segment()] = jws.header
         if cache is not None:
