@@ -84,7 +84,8 @@ class VerificationKey:
 
     def verifies(self, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
         """Whether `signature` is one of this key over `signing_input`, by an algorithm that fits it."""
-        return self._checks[algorithm](signing_input, signature)
+        check = self._checks.get(algorithm)
+        return check is not None and check(signing_input, signature)
 
     def __repr__(self) -> str:
         return f"VerificationKey(kid={self.kid!r}, algorithms={sorted(self.algorithms)})"
@@ -112,7 +113,7 @@ def load_jwk(jwk: object) -> VerificationKey:
     public = {name: value for name, value in members.items() if name not in _PRIVATE}
     possible = _possible(kty, public.get("crv"))
     if alg is not None:
-        if alg not in possible:
+        if not isinstance(alg, str) or alg not in possible:
             raise UnusableKey("alg is unknown or does not fit the key")
         possible = frozenset({alg})
     elif kty == "AKP":
