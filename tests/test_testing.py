@@ -185,6 +185,15 @@ def test_a_key_that_appears_in_an_outage_is_503_and_never_401(issuer: LocalIssue
         verified(guard, issuer.token())
 
 
+def test_a_secret_is_handed_out_by_its_age_and_not_in_an_outage() -> None:
+    issuer = LocalIssuer(audience=API, algorithm="HS256")
+    old = issuer.key.secret
+    issuer.rotate()
+    assert [issuer._secret_number(number)() for number in range(3)] == [issuer.key.secret, old, old]
+    with issuer.outage(), pytest.raises(OSError, match="down"):
+        issuer._secret_number(0)()
+
+
 def send(issuer: LocalIssuer, timeout: float = 5.0) -> int:
     request = Request(method="GET", url="https://issuer.example/.well-known/jwks.json", timeout=timeout)
     return issuer.transport.send(request).status
