@@ -103,6 +103,10 @@ def run(flow: Flow[T], io: BlockingIO) -> T:
     """Drive `flow` to its end from blocking code and return its result; what it raises is raised."""
     try:
         step = next(flow)
+    except StopIteration as end:  # most flows never yield
+        at_once: T = end.value
+        return at_once
+    try:
         while True:
             try:
                 answer = io.answer(step)
@@ -121,6 +125,10 @@ async def arun(flow: Flow[T], io: AsyncIO) -> T:
     """Drive `flow` to its end from a coroutine and return its result; suspends only where the flow yields."""
     try:
         step = next(flow)
+    except StopIteration as end:
+        at_once: T = end.value
+        return at_once
+    try:
         while True:
             try:
                 answer = await io.aanswer(step)
