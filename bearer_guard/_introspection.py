@@ -149,7 +149,7 @@ class IntrospectionVerifier(Verifier):
         elif "iss" not in known:
             known["iss"] = self._issuer
         self._rules.check(known, now)
-        return AccessToken.from_claims(claims, scopes_of(claims, ("scope",)))
+        return AccessToken.from_claims(claims, scopes_of(known, ("scope",)))
 
     def _asked(self, token: str, key: bytes, now: float) -> Flow[Answer]:
         """The endpoint's answer, asked for once however many requests bring the same token."""

@@ -1,0 +1,104 @@
+"""Threads that make blocking exchanges for whoever waits, in either colour, until a deadline that is real.
+
+A caller that has given up takes no thread with it and leaves none hanging on it: the exchange ends by its own time-outs
+meanwhile. At most `MOST` run at a time, the others wait their turn; a thread with nothing left to do ends.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import copy_context
+from threading import Lock
+from typing import Final
+
+from ._flow import ExchangeFailed, Flow, Join, Response
+
+MOST: Final = 64
+"""Exchanges under way at a time, of one transport in one process."""
+
+
+class _Job:
+    __slots__ = ("done", "exchange", "failure", "response")
+
+    def __init__(self, exchange: Callable[[], Response]) -> None:
+        self.exchange = exchange
+        self.done: Future[None] = Future()
+        self.done.set_running_or_notify_cancel()
+        self.response: Response | None = None
+        self.failure: ExchangeFailed | None = None
+
+
+class _Crew:
+    """The threads and the queue of one process."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.lock = Lock()
+        self.waiting: deque[_Job] = deque()
+        self.threads = 0
+
+
+class Workers:
+    """Makes exchanges in threads. Safe to share between threads, event loops and across a fork."""
+
+    def __init__(self) -> None:
+        self._crew = _Crew()
+
+    def outcome(self, exchange: Callable[[], Response], deadline: float) -> Flow[Response]:
+        """What `exchange` returns before `deadline` (real time). Raises ExchangeFailed."""
+        context = copy_context()  # what instruments a client finds its way by
+        job = _Job(lambda: context.run(exchange))
+        self._begin(job)
+        yield Join(job.done, deadline)
+        if job.response is not None:
+            return job.response
+        raise job.failure or ExchangeFailed("no complete answer in time")
+
+    def _begin(self, job: _Job) -> None:
+        crew = self._crew
+        if crew.pid != os.getpid():  # a fork: the parent's threads stayed behind
+            crew = self._crew = _Crew()
+        with crew.lock:
+            crew.waiting.append(job)
+            if crew.threads == MOST:
+                return
+            crew.threads += 1
+        try:
+            _thread.start_new_thread(_work, (crew,))
+        except RuntimeError:
+            with crew.lock:
+                crew.threads -= 1
+                alone = crew.threads == 0
+                if alone:
+                    crew.waiting.remove(job)
+            if alone:
+                raise ExchangeFailed("no thread can be started") from None
+
+
+def _work(crew: _Crew) -> None:
+    while True:
+        with crew.lock:
+            if not crew.waiting:
+                crew.threads -= 1
+                return
+            job = crew.waiting.popleft()
+        try:
+            job.response = job.exchange()
+        except ExchangeFailed as failure:
+            job.failure = failure
+        except Exception as failure:
+            job.failure = ExchangeFailed(f"unexpected {type(failure).__name__}")
+        job.done.set_result(None)
+
+
+def left(deadline: float) -> float:
+    """Seconds until `deadline`. Raises ExchangeFailed when it has passed."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise ExchangeFailed("no complete answer in time")
+    return seconds
