@@ -61,13 +61,13 @@ class Refused(BearerGuardError):
     error: ClassVar[str | None]
     description: ClassVar[str]
     reason: Reason
-    detail: str
-    reported: bool
+    # Set on the class too, for a subclass whose __init__ does not call this one.
+    detail: str = ""
+    reported: bool = False
 
     def __init__(self, detail: str = "", *, reason: Reason | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.reported = False
         if reason is not None:
             self.reason = reason
 
@@ -80,8 +80,13 @@ class AccessDenied(Refused):
 
     `status` is 400, 401 or 403; `error` the code of RFC 6750 §3.1 or None; `reason` one of a closed set for logs and
     metrics; `description` the sentence that the wire carries. `detail` is for the log alone and must be written from
-    configured values, never from the token.
+    configured values, never from the token. Raise one of the subclasses: this one by itself answers as InvalidToken.
     """
+
+    status = 401
+    error: ClassVar[str | None] = "invalid_token"
+    description = _INVALID
+    reason: Reason = "invalid_token"
 
 
 class MissingToken(AccessDenied):
@@ -104,11 +109,6 @@ class InvalidRequest(AccessDenied):
 
 class InvalidToken(AccessDenied):
     """A token was presented and is not acceptable: 401 `invalid_token` (RFC 6750 §3.1, RFC 9068 §4)."""
-
-    status = 401
-    error = "invalid_token"
-    description = _INVALID
-    reason: Reason = "invalid_token"
 
 
 class MalformedToken(InvalidToken):

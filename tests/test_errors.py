@@ -11,11 +11,14 @@ import pytest
 import bearer_guard
 from bearer_guard import (
     AccessDenied,
+    AccessToken,
     AuthorityUnavailable,
     BadSignature,
     BearerGuardError,
     ConfigurationError,
     ExpiredToken,
+    Guard,
+    IncomingRequest,
     InactiveToken,
     InsufficientScope,
     InvalidClaim,
@@ -27,6 +30,7 @@ from bearer_guard import (
     UnguardedRoute,
     UnknownKey,
     UntrustedIssuer,
+    Verifier,
 )
 from bearer_guard._challenge import Challenge
 from bearer_guard._errors import REASONS, duration_problems, raise_problems
@@ -185,3 +189,30 @@ def test_other_durations_may_be_any_number_from_zero_up(seconds: float) -> None:
 
 def test_where_nothing_may_be_kept_at_all_a_zero_is_no_problem() -> None:
     assert duration_problems({"max_age": 0, "timeout": 0}, zero=True) == []
+
+
+def test_a_refusal_of_a_class_that_forgot_the_base_initializer_is_still_a_refusal() -> None:
+    class Banned(InvalidToken):
+        def __init__(self) -> None:
+            pass
+
+    class Banning(Verifier):
+        def verify(self, token: str) -> AccessToken:
+            raise Banned
+
+    guard = Guard(Banning())
+    request = IncomingRequest("GET", "/", {"authorization": "Bearer x"})
+    with pytest.raises(Banned) as raised:
+        guard.check(request)
+    assert guard.refusal(raised.value, request).status == 401
+
+
+def test_access_denied_by_itself_answers_as_an_invalid_token() -> None:
+    refusal = Guard(_Silent()).refusal(AccessDenied(), IncomingRequest("GET", "/"))
+    assert refusal.status == 401
+    assert 'error="invalid_token"' in dict(refusal.headers)["www-authenticate"]
+
+
+class _Silent(Verifier):
+    def verify(self, token: str) -> AccessToken:
+        raise AccessDenied
