@@ -195,9 +195,9 @@ class Renewal:
             in_time = attempts.end(attempt, now, None if isinstance(outcome, Granted) else outcome)
             if granted is not None and in_time:
                 self._held = self._holding(granted, attempt.begun_at)
-        attempt.future.set_result(None)
         if granted is None or not in_time:
             _logger.warning("no token from %s: %s", self._name, outcome if in_time else "the answer came too late")
+        attempt.future.set_result(None)
 
     def _holding(self, granted: Granted, begun_at: float) -> Held:
         lifetime = self._assumed_lifetime if granted.lifetime is None else granted.lifetime
