@@ -95,10 +95,12 @@ def _client_problems(client: object, async_client: object) -> Iterable[str]:
 def _exchange(client: httpx2.Client, request: Request, deadline: float) -> Response:
     try:
         response = client.send(_outgoing(request, left(deadline)), auth=None, follow_redirects=False, stream=True)
+        answer = _Answer(response, request.limit)
         try:
-            answer = _Answer(response, request.limit)
-            for chunk in response.iter_raw():
+            for chunk in response.iter_raw() if answer.problem is None else ():
                 answer.take(chunk)
+                if answer.problem is not None:
+                    break
                 left(deadline)
         finally:
             response.close()
@@ -109,10 +111,18 @@ def _exchange(client: httpx2.Client, request: Request, deadline: float) -> Respo
 
 async def _aexchange(client: httpx2.AsyncClient, request: Request) -> Response:
     response = await client.send(_outgoing(request, request.timeout), auth=None, follow_redirects=False, stream=True)
+    answer = _Answer(response, request.limit)
     try:
-        answer = _Answer(response, request.limit)
-        async for chunk in response.aiter_raw():
-            answer.take(chunk)
+        if answer.problem is None:
+            async for chunk in response.aiter_raw():
+                answer.take(chunk)
+                if answer.problem is not None:
+                    # Not left by `break`: for trio, generators that nobody exhausts are loose ends. These find the
+                    # connection closed, and end.
+                    await response.aclose()
+    except httpx2.HTTPError:
+        if answer.problem is None:
+            raise
     finally:
         await response.aclose()
     return answer.complete()
@@ -130,21 +140,26 @@ def _outgoing(request: Request, timeout: float) -> httpx2.Request:
 
 
 class _Answer:
-    """What has been read of an answer, within its bound."""
+    """What has been read of an answer, within its bound; `problem` says why there is nothing more to read."""
 
     def __init__(self, response: httpx2.Response, limit: int) -> None:
+        self.problem: str | None = None
         if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise ExchangeFailed("the answer is compressed, which was not asked for")
+            self.problem = "the answer is compressed, which was not asked for"
         self._response = response
         self._limit = limit
         self._body = bytearray()
 
     def take(self, chunk: bytes) -> None:
-        self._body += chunk
-        if len(self._body) > self._limit:
-            raise ExchangeFailed(f"the answer is larger than {self._limit} bytes")
+        if len(self._body) + len(chunk) > self._limit:
+            self.problem = f"the answer is larger than {self._limit} bytes"
+        else:
+            self._body += chunk
 
     def complete(self) -> Response:
+        """The answer as it was read. Raises ExchangeFailed when there was a problem."""
+        if self.problem is not None:
+            raise ExchangeFailed(self.problem)
         headers = {name.lower(): value for name, value in self._response.headers.items()}
         return Response(status=self._response.status_code, headers=headers, body=bytes(self._body))
 
