@@ -36,7 +36,9 @@ class Challenge:
             for name, value in self.params.items()
             if not (_NAME.fullmatch(name) and _SAFE.fullmatch(value))
         ]
-        if self.scheme == "Bearer" and not self.params:
+        if not _NAME.fullmatch(self.scheme):
+            problems.append("challenge: the scheme must be a token (RFC 9110 §11.1)")
+        if self.scheme.lower() == "bearer" and not self.params:
             problems.append("challenge: at least one parameter is needed, such as realm (RFC 6750 §3)")
         if problems:
             raise ConfigurationError(*problems)

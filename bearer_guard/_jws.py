@@ -99,7 +99,7 @@ def read_header(members: dict[str, Any]) -> Header:
 
 def media_type(text: str) -> str:
     """`text` as RFC 7515 §4.1.9 compares it: in lower case, `application/` left out where nothing else has a slash."""
-    lowered = text.lower()
+    lowered = text.lower() if text.isascii() else text  # some characters outside ASCII have lower case inside it
     prefix, slash, rest = lowered.partition("/")
     return rest if prefix == "application" and slash and "/" not in rest else lowered
 
@@ -114,9 +114,12 @@ def looks_like_jws(token: str) -> bool:
     """Whether `token` has three segments of which the first spells a JSON object: a claim to be one, no more."""
     segments = token.split(".", 3) if len(token) <= MAX_TOKEN_LENGTH else []
     try:
-        return len(segments) == 3 and bool(_object(segments[0].encode()))
+        if len(segments) == 3:
+            _object(segments[0].encode("utf-8", "replace"))
+            return True
     except MalformedToken:
-        return False
+        pass
+    return False
 
 
 def _object(segment: bytes) -> dict[str, Any]:
