@@ -14,18 +14,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 import trio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import bearer_guard.httpx
 from bearer_guard import AuthorityUnavailable, ConfigurationError, IntrospectionVerifier, JWTVerifier, RemoteJWKSet
@@ -34,10 +29,10 @@ from bearer_guard._transport import USER_AGENT
 from bearer_guard._workers import MOST, Workers
 from bearer_guard.client import TokenClient, TokenRequestFailed
 from bearer_guard.httpx import BearerAuth, HTTPXTransport
-from tests.endpoint import Asked, Endpoint, reply
+from tests.endpoint import Asked, Endpoint, loopback_certificate, reply, server_context
 from tests.loopback import Loopback
 from tests.test_client import Clock, Grants
-from tests.tokens import ISSUER, NOW, RESOURCE, T, jwks, private_key
+from tests.tokens import ISSUER, NOW, RESOURCE, T, jwks
 
 Sending = Callable[..., Response]
 TRUST = ssl.create_default_context()
@@ -267,32 +262,12 @@ def test_a_failure_never_quotes_what_was_to_be_sent(send: Sending) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 that only a test trusts, with its key."""
-    key, now = private_key("P-256"), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    path.write_bytes(
-        built.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
-    return path
+    return loopback_certificate(tmp_path_factory.mktemp("tls") / "both.pem")
 
 
 @pytest.fixture
 def tls_server(certificate: Path) -> Iterator[Endpoint]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with Endpoint(reply({}), context=context) as server:
+    with Endpoint(reply({}), context=server_context(certificate)) as server:
         yield server
 
 

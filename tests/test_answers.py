@@ -1,0 +1,156 @@
+"""What is remembered of an endpoint's answers, and who asks when several want to know."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from bearer_guard._answers import Answer, Answers, Flight
+
+YES, NO = {"active": True, "sub": "u1"}, None
+SOON = 10.0
+
+
+def answers(size: int = 10, *, positive: float = 60, negative: float = 5, grace: float = 0) -> Answers:
+    return Answers(size, positive=positive, negative=negative, grace=grace)
+
+
+def learn(kept: Answers, key: bytes, claims: Any, at: float = 0) -> None:
+    flight, flying = kept.board(key, at, time.monotonic() + SOON)
+    assert flying
+    flight.answer = Answer(claims, at)
+    kept.land(key, flight)
+
+
+def test_a_yes_and_a_no_count_each_for_its_own_time() -> None:
+    kept = answers()
+    learn(kept, b"yes", YES)
+    learn(kept, b"no", NO)
+    for now, yes, no in ((0, True, True), (4.9, True, True), (5, True, False), (59.9, True, False), (60, False, False)):
+        assert (kept.find(b"yes", now) is not None, kept.find(b"no", now) is not None) == (yes, no)
+
+
+def test_the_later_answer_replaces_the_earlier_whatever_it_was() -> None:
+    kept = answers(negative=60)
+    learn(kept, b"k", YES)
+    learn(kept, b"k", NO, at=60)
+    assert kept.find(b"k", 61) == Answer(NO, 60)
+    learn(kept, b"k", YES, at=120)
+    assert kept.find(b"k", 121) == Answer(YES, 120)
+    learn(kept, b"k", NO, at=180)
+    assert kept.find(b"k", 181, in_trouble=True) == Answer(NO, 180)
+
+
+@pytest.mark.parametrize(("expires", "found"), [(30, False), (30.5, True), ("30", True), (None, True), (True, False)])
+def test_a_yes_is_not_found_past_its_exp(expires: Any, found: bool) -> None:
+    kept = answers()
+    learn(kept, b"k", {**YES, "exp": expires})
+    assert (kept.find(b"k", 30) is not None) is found
+
+
+def test_in_trouble_a_yes_counts_for_the_grace_longer_and_a_no_does_not() -> None:
+    kept = answers(grace=100)
+    learn(kept, b"yes", YES)
+    learn(kept, b"ends", {**YES, "exp": 80})
+    learn(kept, b"no", NO)
+    assert kept.find(b"yes", 159.9) is None
+    assert kept.find(b"yes", 159.9, in_trouble=True) == Answer(YES, 0)
+    assert kept.find(b"yes", 160, in_trouble=True) is None
+    assert kept.find(b"ends", 80, in_trouble=True) is None
+    assert kept.find(b"no", 5, in_trouble=True) is None
+
+
+def test_an_answer_from_the_future_is_void_unless_two_threads_read_the_clock_at_once() -> None:
+    kept = answers()
+    learn(kept, b"k", YES, at=100)
+    assert kept.find(b"k", 99.5) == Answer(YES, 100)
+    assert kept.find(b"k", 98.9) is None
+    learn(kept, b"n", NO, at=100)
+    assert kept.find(b"n", 99.5) == Answer(NO, 100)
+    assert kept.find(b"n", 98.9) is None
+
+
+def test_a_size_of_zero_remembers_nothing_even_in_trouble() -> None:
+    kept = answers(0, grace=100)
+    learn(kept, b"k", YES)
+    learn(kept, b"n", NO)
+    assert kept.find(b"k", 0, in_trouble=True) is None
+    assert kept.find(b"n", 0) is None
+
+
+def test_each_side_is_bounded_and_drops_what_was_not_used_for_longest() -> None:
+    kept = answers(2)
+    for key in (b"a", b"b"):
+        learn(kept, key, YES)
+    assert kept.find(b"a", 1)
+    learn(kept, b"c", YES)
+    for number in range(9):
+        learn(kept, b"%d" % number, NO)
+    assert [kept.find(key, 1) is not None for key in (b"a", b"b", b"c", b"6", b"7", b"8")] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_the_second_who_asks_waits_for_the_first() -> None:
+    kept = answers()
+    first, flying = kept.board(b"k", 0, time.monotonic() + SOON)
+    assert flying
+    assert kept.board(b"k", 0, time.monotonic() + SOON) == (first, False)
+    assert kept.board(b"other", 0, time.monotonic() + SOON)[1]
+    assert not first.future.done()
+    first.answer = Answer(YES, 0)
+    kept.land(b"k", first)
+    assert first.future.done()
+    found, flying = kept.board(b"k", 1, time.monotonic() + SOON)
+    assert (found.answer, flying) == (Answer(YES, 0), False)
+    assert kept.counts() == {"begun": 2, "succeeded": 1, "failed": 0}
+
+
+def test_the_future_of_a_flight_cannot_be_cancelled_by_one_who_waits() -> None:
+    assert not Flight(0).future.cancel()
+
+
+def test_a_failed_and_an_abandoned_flight_leave_nothing_and_the_next_one_asks() -> None:
+    kept = answers()
+    for failure, failed in ((("down", 1.0), 1), (None, 1)):
+        flight, flying = kept.board(b"k", 0, time.monotonic() + SOON)
+        assert flying
+        flight.failure = failure
+        kept.land(b"k", flight)
+        assert kept.find(b"k", 0, in_trouble=True) is None
+        assert kept.counts()["failed"] == failed
+    assert kept.board(b"k", 0, time.monotonic() + SOON)[1]
+
+
+def test_a_flight_that_outlives_its_deadline_is_replaced_and_lands_without_harm() -> None:
+    kept = answers()
+    lost, _ = kept.board(b"k", 0, time.monotonic() - 1)
+    fresh, flying = kept.board(b"k", 0, time.monotonic() + SOON)
+    assert flying
+    assert fresh is not lost
+    kept.land(b"k", lost)
+    assert kept.board(b"k", 0, time.monotonic() + SOON) == (fresh, False)
+
+
+def test_another_process_waits_for_nobody_and_keeps_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = answers()
+    learn(kept, b"known", YES)
+    flight, _ = kept.board(b"k", 0, time.monotonic() + SOON)
+    parent = os.getpid()
+    held = threading.Lock()
+    held.acquire()
+    kept._here.lock = held  # a thread of the parent had it when the process was forked
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+    assert kept.find(b"known", 1) == Answer(YES, 0)
+    other, flying = kept.board(b"k", 0, time.monotonic() + SOON)
+    assert flying
+    assert other is not flight
