@@ -96,7 +96,11 @@ def ask(
 
 
 def refused(
-    guard: Guard, token: str, error: type[AccessDenied] | tuple[type[AccessDenied], ...], reason: str | None = None, **options: Any
+    guard: Guard,
+    token: str,
+    error: type[AccessDenied] | tuple[type[AccessDenied], ...],
+    reason: str | None = None,
+    **options: Any,
 ) -> Answer:
     """Assert that `token` is answered with IT because of exactly this class of error (and this reason)."""
     answer = ask(guard, token, **options)

@@ -32,7 +32,10 @@ class Loopback(ThreadingHTTPServer):
     def page(self, path: str, content: Any, status: int = 200, **fields: str) -> str:
         """Answer `path` with `content` (bytes as they are, else JSON) from now on; its URL."""
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        headers = {"Content-Type": "application/json", **{name.replace("_", "-"): value for name, value in fields.items()}}
+        headers = {
+            "Content-Type": "application/json",
+            **{name.replace("_", "-"): value for name, value in fields.items()},
+        }
         self.pages[path] = (status, headers, body)
         return self.url + path
 

@@ -94,7 +94,8 @@ def test_A08_the_scheme_is_a_whole_word_and_not_a_prefix(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [("Bearer {}", "Bearer junk"), ("Bearer junk", "Bearer {}"), ("Bearer {}", "Bearer {}"), ("Bearer {}", "")]
+    "values",
+    [("Bearer {}", "Bearer junk"), ("Bearer junk", "Bearer {}"), ("Bearer {}", "Bearer {}"), ("Bearer {}", "")],
 )
 def test_A09_two_authorization_lines_are_refused_whatever_they_hold(values: tuple[str, str]) -> None:
     answer = ask(guard(), fields=authorization(*(value.format(T()) for value in values)))
@@ -107,7 +108,9 @@ def test_A09_names_of_the_field_in_different_case_are_the_same_field() -> None:
     assert ask(guard(), fields=(("authorization", f"Bearer {T()}"), ("AUTHORIZATION", f"Bearer {T()}"))).kind == IR
 
 
-@pytest.mark.parametrize("value", ["Bearer {0},Bearer {0}", "Bearer {0}, Bearer {0}", "Bearer {0}, Basic x", "Bearer {0},"])
+@pytest.mark.parametrize(
+    "value", ["Bearer {0},Bearer {0}", "Bearer {0}, Bearer {0}", "Bearer {0}, Basic x", "Bearer {0},"]
+)
 def test_A10_a_comma_in_the_value_is_a_repeated_field(value: str) -> None:
     assert ask(guard(), fields=authorization(value.format(T()))).kind == IR
 

@@ -37,7 +37,9 @@ EVERY_401 = {
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize("fields", EVERY_401.values(), ids=EVERY_401)
-def test_B01_B02_every_401_carries_a_challenge_with_a_parameter(fields: tuple[tuple[str, str], ...], method: str) -> None:
+def test_B01_B02_every_401_carries_a_challenge_with_a_parameter(
+    fields: tuple[tuple[str, str], ...], method: str
+) -> None:
     answer = ask(guard(), fields=fields, method=method)
     assert answer.status == 401
     assert answer.params is not None
@@ -61,7 +63,9 @@ def test_B04_a_token_that_was_presented_and_failed_is_told_so() -> None:
     }
 
 
-@pytest.mark.parametrize("token", ["x", "x.y.z", "null", "undefined", "None", T(exp=0), T(aud="x"), T({"alg": "none"})], ids=range(8))
+@pytest.mark.parametrize(
+    "token", ["x", "x.y.z", "null", "undefined", "None", T(exp=0), T(aud="x"), T({"alg": "none"})], ids=range(8)
+)
 def test_B05_whatever_is_wrong_with_a_token_is_invalid_token(token: str) -> None:
     assert ask(guard(), token).kind == IT
 
@@ -95,7 +99,9 @@ def test_B08_a_403_names_every_scope_that_is_needed_at_once(required: object, na
 
 
 @pytest.mark.parametrize("scope", ["read", "write"])
-@pytest.mark.parametrize("fields", [*EVERY_401.values(), (("Authorization", f"Bearer {T()}"),)], ids=[*EVERY_401, "good"])
+@pytest.mark.parametrize(
+    "fields", [*EVERY_401.values(), (("Authorization", f"Bearer {T()}"),)], ids=[*EVERY_401, "good"]
+)
 def test_B09_B10_no_parameter_twice_and_the_realm_quoted(fields: tuple[tuple[str, str], ...], scope: str) -> None:
     for name, value in ask(guard(), fields=fields, required=scope).headers:
         if name == "www-authenticate":
@@ -135,7 +141,12 @@ def test_B12_a_realm_that_no_challenge_can_carry_is_a_configuration_error(realm:
 def test_B12_nothing_of_a_token_reaches_the_response(token: str) -> None:
     answer = ask(guard(), token, "write")  # ask checks characters, number of fields and body
     assert answer.kind in (IT, IS)
-    assert [name for name, _ in answer.headers] == ["www-authenticate", "content-type", "content-length", "cache-control"]
+    assert [name for name, _ in answer.headers] == [
+        "www-authenticate",
+        "content-type",
+        "content-length",
+        "cache-control",
+    ]
 
 
 def test_B14_bad_signature_unknown_key_and_foreign_issuer_look_alike() -> None:
@@ -168,7 +179,7 @@ def test_B17_a_problem_body_says_the_status_and_its_phrase(
 ) -> None:
     subject = Guard(verifier(), error_body=problem_details)
     request = IncomingRequest("GET", "/r", fields)
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - which one is told by the status
+    with pytest.raises(Exception) as caught:
         subject.check(request, required)
     refusal = subject.refusal(caught.value, request)  # type: ignore[arg-type]
     problem = json.loads(refusal.body)
@@ -182,7 +193,17 @@ def test_B17_a_problem_body_says_the_status_and_its_phrase(
 
 @pytest.mark.parametrize(
     "token",
-    [T(iss="x"), T(aud="x"), T(exp=1), T({"kid": "x"}), T(sub=ABSENT), T({"typ": "x"}), raw(b"{", b"{"), T(cnf={}), T(nbf="x")],
+    [
+        T(iss="x"),
+        T(aud="x"),
+        T(exp=1),
+        T({"kid": "x"}),
+        T(sub=ABSENT),
+        T({"typ": "x"}),
+        raw(b"{", b"{"),
+        T(cnf={}),
+        T(nbf="x"),
+    ],
     ids=["iss", "aud", "exp", "kid", "sub", "typ", "json", "cnf", "nbf"],
 )
 def test_B18_no_configured_value_and_no_trace_is_in_an_answer(token: str) -> None:

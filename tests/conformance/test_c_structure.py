@@ -138,14 +138,23 @@ def test_C06_a_payload_that_is_no_json_object_is_refused(payload: bytes) -> None
     refused(guard(), raw(HEADER, payload), MalformedToken)
 
 
-@pytest.mark.parametrize("header", [b'["x"]', b'"x"', b"null", b"1", b"", b"{", b'{"alg":"ES256"}{}', b'{"alg":"ES256",}'])
+@pytest.mark.parametrize(
+    "header", [b'["x"]', b'"x"', b"null", b"1", b"", b"{", b'{"alg":"ES256"}{}', b'{"alg":"ES256",}']
+)
 def test_C06_a_header_that_is_no_json_object_is_refused(header: bytes) -> None:
     refused(guard(), raw(header, CLAIMS), MalformedToken)
 
 
 @pytest.mark.parametrize(
     "member",
-    ['"sub":"admin"', '"s\\u0075b":"admin"', '"exp":9999999999', '"aud":"https://api.example"', '"x":{"a":1,"a":1}', '"x":[{"a":1,"a":2}]'],
+    [
+        '"sub":"admin"',
+        '"s\\u0075b":"admin"',
+        '"exp":9999999999',
+        '"aud":"https://api.example"',
+        '"x":{"a":1,"a":1}',
+        '"x":[{"a":1,"a":2}]',
+    ],
 )
 def test_C07_a_member_twice_in_the_claims_is_refused(member: str) -> None:
     refused(guard(), spliced(member=member), MalformedToken)
@@ -178,7 +187,14 @@ def test_C08_other_numbers_are_none_of_our_business(value: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["[" * DEEP + "]" * DEEP, '{"a":' * DEEP + "1" + "}" * DEEP, "[" * DEEP, "9" * 5000, "-" + "9" * 5000, "0." + "9" * 5000 + "e-99999"],
+    [
+        "[" * DEEP + "]" * DEEP,
+        '{"a":' * DEEP + "1" + "}" * DEEP,
+        "[" * DEEP,
+        "9" * 5000,
+        "-" + "9" * 5000,
+        "0." + "9" * 5000 + "e-99999",
+    ],
     ids=["arrays", "objects", "unclosed", "digits", "negative-digits", "fraction"],
 )
 @pytest.mark.parametrize("part", ["header", "payload"])
@@ -237,7 +253,9 @@ def test_C10_critical_extensions_are_refused_because_none_is_implemented(header:
     refused(guard(), T(header), MalformedToken)
 
 
-@pytest.mark.parametrize("header", [{"b64": False}, {"b64": False, "crit": ["b64"]}, {"b64": True}, {"b64": "false"}], ids=str)
+@pytest.mark.parametrize(
+    "header", [{"b64": False}, {"b64": False, "crit": ["b64"]}, {"b64": True}, {"b64": "false"}], ids=str
+)
 def test_C11_b64_is_refused(header: dict[str, Any]) -> None:
     refused(guard(), T(header), MalformedToken)
 
@@ -299,7 +317,9 @@ def test_C15_another_content_type_is_ignored() -> None:
     assert ask(guard(), T({"cty": "application/json"})).kind == OK
 
 
-@pytest.mark.parametrize("header", [{"foo": 1}, {"foo": None}, {"x": {"y": []}}, {"jku": "https://as.example/jwks"}, {"url": ""}])
+@pytest.mark.parametrize(
+    "header", [{"foo": 1}, {"foo": None}, {"x": {"y": []}}, {"jku": "https://as.example/jwks"}, {"url": ""}]
+)
 def test_C16_unknown_header_parameters_and_claims_are_ignored(header: dict[str, Any]) -> None:
     token = admitted(guard(), T(header, bar={}, baz=None, **{"https://x.example/y": [1]}))
     assert token.claims["bar"] == {}

@@ -33,7 +33,23 @@ from bearer_guard._jose import UnusableKey, load_jwk
 from bearer_guard._strict import b64url_decode
 from tests.answers import DOWN, OK, admitted, ask, guard, refused
 from tests.loopback import Loopback
-from tests.tokens import ABSENT, CLAIMS, HEADER, ISSUER, RESOURCE, SECRET, T, jwk, jwks, mac, private_key, raw, signer, text, unsigned
+from tests.tokens import (
+    ABSENT,
+    CLAIMS,
+    HEADER,
+    ISSUER,
+    RESOURCE,
+    SECRET,
+    T,
+    jwk,
+    jwks,
+    mac,
+    private_key,
+    raw,
+    signer,
+    text,
+    unsigned,
+)
 
 RSA_PUBLIC = private_key("RSA").public_key()
 EC_PUBLIC = private_key("P-256").public_key()
@@ -45,7 +61,22 @@ def keys(*members: dict[str, Any]) -> StaticJWKSet:
     return StaticJWKSet(jwks(*members))
 
 
-NONE_LIKE = ["none", "None", "NONE", "nOnE", "none ", " none", "none\0", "n\u043ene", "", "es256", "ES256 ", "ES521", "ES255", "HS256"]
+NONE_LIKE = [
+    "none",
+    "None",
+    "NONE",
+    "nOnE",
+    "none ",
+    " none",
+    "none\0",
+    "n\u043ene",
+    "",
+    "es256",
+    "ES256 ",
+    "ES521",
+    "ES255",
+    "HS256",
+]
 NOT_STRINGS: list[Any] = [None, False, 0, 1, [], {}, ["ES256"], {"alg": "ES256"}, ABSENT]
 
 
@@ -141,7 +172,9 @@ LIKE_RANDOM = {"modulus": MODULUS, "modulus-base64url": RSA_JWK["n"].encode()}
 
 
 @pytest.mark.parametrize("kid", ["k1", "k2", ABSENT], ids=repr)
-@pytest.mark.parametrize("secret", [*SPELLED.values(), *LIKE_RANDOM.values(), b""], ids=[*SPELLED, *LIKE_RANDOM, "empty"])
+@pytest.mark.parametrize(
+    "secret", [*SPELLED.values(), *LIKE_RANDOM.values(), b""], ids=[*SPELLED, *LIKE_RANDOM, "empty"]
+)
 def test_D04_a_public_key_is_never_taken_for_a_secret(secret: bytes, kid: Any) -> None:
     source = keys(jwk("RSA"), jwk(kid="k2"))
     forged = T({"alg": "HS256", "kid": kid}, by=mac(secret), sub="admin")
@@ -190,7 +223,9 @@ def test_D06_a_secret_is_at_least_as_long_as_the_hash(algorithm: str, octets: in
     assert ask(guard(keys=SharedSecret(good, algorithm=algorithm)), token).kind == OK
 
 
-@pytest.mark.parametrize("returned", ["", b"", None, SECRET[:31], 7, pem()], ids=["text", "bytes", "none", "31", "int", "pem"])
+@pytest.mark.parametrize(
+    "returned", ["", b"", None, SECRET[:31], 7, pem()], ids=["text", "bytes", "none", "31", "int", "pem"]
+)
 def test_D06_a_callable_that_returns_no_usable_secret_never_verifies(returned: Any) -> None:
     subject = guard(keys=SharedSecret(lambda: returned))
     for key in (b"", SECRET[:31], pem()):
@@ -246,7 +281,9 @@ def test_D09_an_algorithm_goes_with_its_own_curve_and_no_other(alg: str) -> None
         if own == alg:
             assert ask(guard(keys=source), good).kind == OK
             continue
-        signed = ec.ECDSA({"ES256": hashes.SHA256, "ES256K": hashes.SHA256, "ES384": hashes.SHA384, "ES512": hashes.SHA512}[alg]())
+        signed = ec.ECDSA(
+            {"ES256": hashes.SHA256, "ES256K": hashes.SHA256, "ES384": hashes.SHA384, "ES512": hashes.SHA512}[alg]()
+        )
         size = {"P-256": 32, "P-384": 48, "P-521": 66, "secp256k1": 32}[curve]
 
         def by(signing_input: bytes, curve: str = curve, size: int = size, signed: Any = signed) -> bytes:
@@ -282,7 +319,23 @@ def as_pair(r: int, s: int, size: int = 32) -> bytes:
         lambda raw: b"\xff" * 8000,
         lambda raw: private_key("P-256").sign(b"x", ec.ECDSA(hashes.SHA256())),
     ],
-    ids=["zero", "n", "one", "n-1", "r=0", "s=0", "r+n", "65", "65-front", "63", "33-halves", "swapped", "empty", "long", "der"],
+    ids=[
+        "zero",
+        "n",
+        "one",
+        "n-1",
+        "r=0",
+        "s=0",
+        "r+n",
+        "65",
+        "65-front",
+        "63",
+        "33-halves",
+        "swapped",
+        "empty",
+        "long",
+        "der",
+    ],
 )
 def test_D10_an_ecdsa_signature_is_two_full_numbers_in_range(forge: Any) -> None:
     refused(guard(), T(by=lambda octets: forge(signer()(octets))), BadSignature)
@@ -301,7 +354,14 @@ def flip(segment: str) -> str:
 def test_D11_a_point_off_the_curve_or_with_short_coordinates_is_unusable() -> None:
     good = jwk()
     short = text(b64url_decode(good["x"].encode())[1:])
-    for broken in ({"y": flip(good["y"])}, {"x": short}, {"x": text(bytes(32)), "y": text(bytes(32))}, {"x": text(bytes(1) + b64url_decode(good["x"].encode()))}, {"crv": "P-384"}, {"y": good["y"] + "="}):
+    for broken in (
+        {"y": flip(good["y"])},
+        {"x": short},
+        {"x": text(bytes(32)), "y": text(bytes(32))},
+        {"x": text(bytes(1) + b64url_decode(good["x"].encode()))},
+        {"crv": "P-384"},
+        {"y": good["y"] + "="},
+    ):
         with pytest.raises(UnusableKey):
             load_jwk(jwk(**broken))
     source = keys(jwk(y=flip(good["y"])), jwk(kid="k2"))
@@ -351,7 +411,12 @@ def test_D14_ml_dsa_keys_must_name_their_algorithm(name: str) -> None:
     token = T({"alg": name}, by=private.sign)
     assert ask(guard(keys=keys(key)), token).kind == OK
     refused(guard(keys=keys(key)), T({"alg": name}, by=lambda octets: private.sign(octets, b"context")), BadSignature)
-    for broken in ({**key, "alg": "ML-DSA-44" if name != "ML-DSA-44" else "ML-DSA-65"}, {"kty": "AKP", "pub": pub, "kid": "k1"}, {**key, "alg": "ES256"}, {**key, "pub": pub[:-4]}):
+    for broken in (
+        {**key, "alg": "ML-DSA-44" if name != "ML-DSA-44" else "ML-DSA-65"},
+        {"kty": "AKP", "pub": pub, "kid": "k1"},
+        {**key, "alg": "ES256"},
+        {**key, "pub": pub[:-4]},
+    ):
         with pytest.raises(UnusableKey):
             load_jwk(broken)
 
@@ -393,7 +458,9 @@ def test_D16_the_right_head_of_a_mac_is_not_enough_and_it_is_compared_in_constan
     subject = guard(keys=SharedSecret(SECRET))
     good = mac(SECRET)
     for cut in (0, 1, 16, 31):
-        refused(subject, T({"alg": "HS256"}, by=lambda octets, cut=cut: good(octets)[:cut] + bytes(32 - cut)), BadSignature)
+        refused(
+            subject, T({"alg": "HS256"}, by=lambda octets, cut=cut: good(octets)[:cut] + bytes(32 - cut)), BadSignature
+        )
         refused(subject, T({"alg": "HS256"}, by=lambda octets, cut=cut: good(octets)[:cut]), BadSignature)
     tree = ast.parse(inspect.getsource(HMACAlgorithm.verify).lstrip())
     names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
@@ -409,7 +476,10 @@ def test_D17_rs256_is_supported() -> None:
 
 def test_D18_private_members_are_neither_used_nor_logged(logged: list[str], caplog: pytest.LogCaptureFixture) -> None:
     numbers = private_key("RSA").private_numbers()
-    secret = {name: text(value.to_bytes(256, "big").lstrip(b"\0")) for name, value in (("d", numbers.d), ("p", numbers.p), ("q", numbers.q))}
+    secret = {
+        name: text(value.to_bytes(256, "big").lstrip(b"\0"))
+        for name, value in (("d", numbers.d), ("p", numbers.p), ("q", numbers.q))
+    }
     ec_secret = text(private_key("P-256").private_numbers().private_value.to_bytes(32, "big"))
     with caplog.at_level(logging.WARNING, "bearer_guard"):
         source = keys(jwk("RSA", kid="r", **secret), jwk(d=ec_secret))
@@ -424,4 +494,7 @@ def test_D18_private_members_are_neither_used_nor_logged(logged: list[str], capl
 def test_D18_a_wrong_private_member_does_not_take_the_public_key_down() -> None:
     assert ask(guard(keys=keys(jwk(d="AA")))).status == 401
     assert ask(guard(keys=keys(jwk(d="AA"))), T()).kind == OK
-    assert ask(guard(keys=keys(jwk("RSA", d=5, p=[]))), raw({**HEADER, "alg": "RS256"}, CLAIMS, signer("RS256"))).kind == OK
+    assert (
+        ask(guard(keys=keys(jwk("RSA", d=5, p=[]))), raw({**HEADER, "alg": "RS256"}, CLAIMS, signer("RS256"))).kind
+        == OK
+    )

@@ -36,7 +36,21 @@ from bearer_guard import (
 from bearer_guard._jwks import MAX_TRIED
 from tests.answers import DOWN, IT, OK, admitted, ask, guard, refused
 from tests.loopback import Loopback
-from tests.tokens import ABSENT, CLAIMS, HEADER, ISSUER, RESOURCE, SECRET, T, jwk, jwks, json_octets, private_key, signer, text
+from tests.tokens import (
+    ABSENT,
+    CLAIMS,
+    HEADER,
+    ISSUER,
+    RESOURCE,
+    SECRET,
+    T,
+    json_octets,
+    jwk,
+    jwks,
+    private_key,
+    signer,
+    text,
+)
 
 
 class Clock:
@@ -100,7 +114,20 @@ def test_E02_a_kid_that_is_no_string_is_refused_and_nothing_is_asked(provider: L
 
 @pytest.mark.parametrize(
     "kid",
-    ["K1", "k1 ", " k1", "k1\0", "", "../../dev/null", "/etc/passwd", "' OR 1=1 --", "|id", "__proto__", "http://127.0.0.1/", "k" * 9000],
+    [
+        "K1",
+        "k1 ",
+        " k1",
+        "k1\0",
+        "",
+        "../../dev/null",
+        "/etc/passwd",
+        "' OR 1=1 --",
+        "|id",
+        "__proto__",
+        "http://127.0.0.1/",
+        "k" * 9000,
+    ],
     ids=lambda kid: repr(kid[:16]),
 )
 def test_E02_a_kid_is_compared_exactly_and_is_good_for_nothing_else(provider: Loopback, kid: str) -> None:
@@ -140,7 +167,15 @@ def test_E03_members_that_are_unusable_are_left_out_and_the_others_work(provider
 
 @pytest.mark.parametrize(
     "members",
-    [{"use": "enc"}, {"use": "x"}, {"use": None}, {"key_ops": ["sign"]}, {"key_ops": []}, {"key_ops": "verify"}, {"key_ops": None}],
+    [
+        {"use": "enc"},
+        {"use": "x"},
+        {"use": None},
+        {"key_ops": ["sign"]},
+        {"key_ops": []},
+        {"key_ops": "verify"},
+        {"key_ops": None},
+    ],
     ids=str,
 )
 def test_E04_a_key_for_another_use_is_not_used(provider: Loopback, members: dict[str, Any]) -> None:
@@ -149,7 +184,11 @@ def test_E04_a_key_for_another_use_is_not_used(provider: Loopback, members: dict
     assert ask(subject, T({"kid": "k2"}, by=signer(number=1)), fetches=True).kind == OK
 
 
-@pytest.mark.parametrize("members", [{"use": "sig"}, {"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"]}, {"use": "sig", "key_ops": ["verify"]}], ids=str)
+@pytest.mark.parametrize(
+    "members",
+    [{"use": "sig"}, {"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"]}, {"use": "sig", "key_ops": ["verify"]}],
+    ids=str,
+)
 def test_E04_a_key_for_signatures_is_used(members: dict[str, Any]) -> None:
     assert ask(guard(keys=StaticJWKSet(jwks(jwk(**members)))), T()).kind == OK
 
@@ -386,14 +425,18 @@ def test_E10_a_url_that_is_not_plain_https_is_a_configuration_error(url: Any) ->
             JWTVerifier(issuer=url, audience=RESOURCE)
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://as.example/jwks", "data:,{}", "https://u@as.example/"], ids=range(4))
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://as.example/jwks", "data:,{}", "https://u@as.example/"], ids=range(4)
+)
 def test_E10_unsafe_http_allows_http_and_nothing_else(url: str) -> None:
     RemoteJWKSet("http://as.example/jwks", unsafe_http=True)
     with pytest.raises(ConfigurationError):
         RemoteJWKSet(url, unsafe_http=True)
 
 
-@pytest.mark.parametrize("jwks_uri", [url for url in BAD_URLS if url != "https://as.example/jwks"], ids=range(len(BAD_URLS)))
+@pytest.mark.parametrize(
+    "jwks_uri", [url for url in BAD_URLS if url != "https://as.example/jwks"], ids=range(len(BAD_URLS))
+)
 def test_E10_metadata_that_leads_elsewhere_is_not_followed(provider: Loopback, jwks_uri: Any) -> None:
     provider.page(OAUTH, {"issuer": provider.url, "jwks_uri": jwks_uri})
     subject = guard(keys=RemoteJWKSet.discover(provider.url, clock=Clock()), issuer=provider.url)
@@ -418,7 +461,20 @@ def test_E11_redirects_are_not_followed(provider: Loopback, status: int) -> None
 OAUTH, OPENID = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
 
 
-@pytest.mark.parametrize("change", [lambda u: u + "/", lambda u: u.replace("http", "HTTP"), lambda u: u.upper(), lambda u: u + "#", lambda u: [u], lambda u: None, lambda u: u.replace("127.0.0.1", "localhost"), lambda u: "https://as.example"], ids=range(8))
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda u: u + "/",
+        lambda u: u.replace("http", "HTTP"),
+        lambda u: u.upper(),
+        lambda u: u + "#",
+        lambda u: [u],
+        lambda u: None,
+        lambda u: u.replace("127.0.0.1", "localhost"),
+        lambda u: "https://as.example",
+    ],
+    ids=range(8),
+)
 def test_E13_metadata_of_another_issuer_is_not_used(provider: Loopback, change: Any) -> None:
     keys_at = provider.page("/jwks", jwks())
     provider.page(OAUTH, {"issuer": change(provider.url), "jwks_uri": keys_at})
@@ -473,8 +529,19 @@ def test_E16_no_claim_and_no_header_makes_a_url(provider: Loopback, multi: bool)
         source = RemoteJWKSet(provider.page("/jwks", jwks()), clock=Clock())
         one = guard(keys=source)
         subject = guard(MultiIssuer(one._verifier)) if multi else one  # type: ignore[arg-type]
-        for issuer in (listener.url, f"https://as.example@127.0.0.1:{port}/", "http://169.254.169.254", f"{ISSUER}/../x", "file:///etc/passwd"):
-            for header in ({}, {"kid": listener.url + "/k"}, {"jku": listener.url + "/jwks"}, {"x5u": listener.url + "/x"}):
+        for issuer in (
+            listener.url,
+            f"https://as.example@127.0.0.1:{port}/",
+            "http://169.254.169.254",
+            f"{ISSUER}/../x",
+            "file:///etc/passwd",
+        ):
+            for header in (
+                {},
+                {"kid": listener.url + "/k"},
+                {"jku": listener.url + "/jwks"},
+                {"x5u": listener.url + "/x"},
+            ):
                 answer = refused(subject, T(header, iss=issuer, by=signer(number=1)), UntrustedIssuer, fetches=True)
                 assert answer.kind == IT
         assert listener.requests == []
@@ -511,7 +578,10 @@ def test_E17_an_issuer_that_hangs_does_not_hold_another_up(provider: Loopback) -
     provider.pages["/slow"] = hang
     other = "https://other.example"
     slow = JWTVerifier(
-        issuer=other, audience=RESOURCE, keys=RemoteJWKSet(provider.url + "/slow", timeout=1.0), clock=lambda: CLAIMS["iat"]
+        issuer=other,
+        audience=RESOURCE,
+        keys=RemoteJWKSet(provider.url + "/slow", timeout=1.0),
+        clock=lambda: CLAIMS["iat"],
     )
     quick = guard(keys=RemoteJWKSet(provider.page("/jwks", jwks())))._verifier
     both = guard(MultiIssuer(quick, slow))  # type: ignore[arg-type]

@@ -65,7 +65,9 @@ def test_F01_a_type_that_is_no_string_is_refused(typ: Any) -> None:
         refused(subject, T({"typ": typ}), InvalidToken, "type_not_allowed")
 
 
-@pytest.mark.parametrize("typ", ["at+jwt", "at+JWT", "AT+JWT", "application/at+jwt", "application/AT+JWT", "APPLICATION/at+jwt"])
+@pytest.mark.parametrize(
+    "typ", ["at+jwt", "at+JWT", "AT+JWT", "application/at+jwt", "application/AT+JWT", "APPLICATION/at+jwt"]
+)
 def test_F02_the_type_is_compared_as_a_media_type(typ: str) -> None:
     for subject in both():
         assert ask(subject, T({"typ": typ})).kind == OK
@@ -77,7 +79,9 @@ def test_F03_the_default_profile_takes_no_type_or_a_plain_one(typ: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "typ", ["id_token+jwt", "dpop+jwt", "token-introspection+jwt", "logout+jwt", "secevent+jwt", "JWS", "JOSE", "", "jwt2"], ids=repr
+    "typ",
+    ["id_token+jwt", "dpop+jwt", "token-introspection+jwt", "logout+jwt", "secevent+jwt", "JWS", "JOSE", "", "jwt2"],
+    ids=repr,
 )
 def test_F03_the_default_profile_takes_no_other_explicit_type(typ: str) -> None:
     refused(guard(), T({"typ": typ}), InvalidToken, "type_not_allowed")
@@ -85,7 +89,13 @@ def test_F03_the_default_profile_takes_no_other_explicit_type(typ: str) -> None:
 
 def test_F03_types_replace_the_list() -> None:
     subject = guard(types=["example+jwt", None])
-    for typ, expected in (("example+jwt", OK), ("application/EXAMPLE+JWT", OK), (ABSENT, OK), ("JWT", IT), ("at+jwt", IT)):
+    for typ, expected in (
+        ("example+jwt", OK),
+        ("application/EXAMPLE+JWT", OK),
+        (ABSENT, OK),
+        ("JWT", IT),
+        ("at+jwt", IT),
+    ):
         assert ask(subject, T({"typ": typ})).kind == expected
 
 
@@ -97,7 +107,16 @@ def test_F04_in_rfc_9068_mode_every_claim_is_required(claim: str) -> None:
         assert claim == "iss" or answer.error.claim == claim  # type: ignore[union-attr]
 
 
-WRONG = [("sub", 5), ("sub", ["u1"]), ("jti", 5), ("jti", {}), ("client_id", []), ("client_id", True), ("sub", None), ("jti", None)]
+WRONG = [
+    ("sub", 5),
+    ("sub", ["u1"]),
+    ("jti", 5),
+    ("jti", {}),
+    ("client_id", []),
+    ("client_id", True),
+    ("sub", None),
+    ("jti", None),
+]
 
 
 @pytest.mark.parametrize(("claim", "value"), WRONG, ids=[f"{claim}-{value!r}" for claim, value in WRONG])
@@ -183,7 +202,12 @@ NOT_THE_AUDIENCE: list[Any] = [
 
 @pytest.mark.parametrize("audience", NOT_THE_AUDIENCE, ids=repr)
 def test_F06_the_audience_names_this_resource_exactly(audience: Any) -> None:
-    for configured in (RESOURCE, {RESOURCE}, (RESOURCE, "https://second.example"), {RESOURCE: "an object that answers in"}):
+    for configured in (
+        RESOURCE,
+        {RESOURCE},
+        (RESOURCE, "https://second.example"),
+        {RESOURCE: "an object that answers in"},
+    ):
         answer = refused(guard(audience=configured), T(aud=audience), InvalidClaim)
         assert answer.error.claim == "aud"  # type: ignore[union-attr]
 
@@ -222,7 +246,13 @@ def test_F08_a_token_is_expired_at_its_expiry_and_good_a_second_before() -> None
 
 def test_F09_parts_of_a_second_count() -> None:
     assert ask(guard(), T(exp=NOW + 0.5)).kind == OK
-    assert ask(guard(), raw(HEADER, json_octets({**CLAIMS, "exp": 0})[:-1].replace(b'"exp":0', b'"exp":1.80000001e9') + b"}")).kind == OK
+    assert (
+        ask(
+            guard(),
+            raw(HEADER, json_octets({**CLAIMS, "exp": 0})[:-1].replace(b'"exp":0', b'"exp":1.80000001e9') + b"}"),
+        ).kind
+        == OK
+    )
     refused(guard(clock=lambda: NOW + 0.5), T(exp=NOW + 0.5), ExpiredToken)
     refused(guard(), T(nbf=NOW + 0.5), TokenNotYetValid)
 
@@ -268,7 +298,9 @@ def _malformed() -> InvalidToken:
 
 
 @pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
-@pytest.mark.parametrize("value", ["1e300", "9" * 4000, "-1", "-1e300", "9007199254740993", "1e18", "-0.5"], ids=lambda v: v[:20])
+@pytest.mark.parametrize(
+    "value", ["1e300", "9" * 4000, "-1", "-1e300", "9007199254740993", "1e18", "-0.5"], ids=lambda v: v[:20]
+)
 def test_F11_a_date_out_of_range_is_refused_and_never_a_500(claim: str, value: str) -> None:
     claims = json_octets({name: member for name, member in CLAIMS.items() if name != claim})
     answer = refused(guard(), spliced(claims, member=f'"{claim}":{value}'), InvalidClaim)
@@ -309,7 +341,9 @@ def test_F14_a_leeway_beyond_reason_is_a_configuration_error(leeway: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    "claims", [{}, {"exp": 1}, {"aud": "x"}, {"nbf": NOW + 9}, {"iss": OTHER}, {"sub": 5}, {"exp": "x"}, {"cnf": {}}], ids=str
+    "claims",
+    [{}, {"exp": 1}, {"aud": "x"}, {"nbf": NOW + 9}, {"iss": OTHER}, {"sub": 5}, {"exp": "x"}, {"cnf": {}}],
+    ids=str,
 )
 def test_F15_without_a_good_signature_no_claim_influences_the_answer(claims: dict[str, Any]) -> None:
     fresh = refused(guard(), T(by=signer(number=1)), BadSignature)
@@ -370,7 +404,20 @@ def test_F18_a_token_that_speaks_for_a_client_says_so() -> None:
 
 @pytest.mark.parametrize(
     "confirmation",
-    [{"jkt": "x"}, {"x5t#S256": "x"}, {"jwk": {}}, {"kid": "k1"}, {"foo": 1}, {}, "x", None, [], 0, False, {"jkt": None}],
+    [
+        {"jkt": "x"},
+        {"x5t#S256": "x"},
+        {"jwk": {}},
+        {"kid": "k1"},
+        {"foo": 1},
+        {},
+        "x",
+        None,
+        [],
+        0,
+        False,
+        {"jkt": None},
+    ],
     ids=repr,
 )
 def test_F19_F20_a_bound_token_is_no_bearer_token(confirmation: Any) -> None:
@@ -396,7 +443,12 @@ def test_F22_a_token_meets_the_policy_of_its_own_issuer_only() -> None:
     refused(several, T(aud="https://second.example"), InvalidClaim)
     refused(several, T({"alg": "RS256"}), InvalidToken, "algorithm_not_allowed")
     refused(several, T(iss=OTHER, aud="https://second.example"), InvalidToken, "algorithm_not_allowed")
-    refused(several, T({"alg": "RS256", "typ": "JWT"}, iss=OTHER, aud="https://second.example"), InvalidToken, "type_not_allowed")
+    refused(
+        several,
+        T({"alg": "RS256", "typ": "JWT"}, iss=OTHER, aud="https://second.example"),
+        InvalidToken,
+        "type_not_allowed",
+    )
     refused(several, T(iss="https://third.example"), UntrustedIssuer)
 
 
@@ -418,7 +470,12 @@ def test_F24_what_the_application_gets_is_read_only() -> None:
 
 
 def test_F24_nothing_that_a_client_sends_sets_the_guards_state() -> None:
-    fields = (("X-Bearer-Guard-Sub", "admin"), ("bearer_guard.token", "admin"), ("X-Forwarded-User", "admin"), ("Remote-User", "admin"))
+    fields = (
+        ("X-Bearer-Guard-Sub", "admin"),
+        ("bearer_guard.token", "admin"),
+        ("X-Forwarded-User", "admin"),
+        ("Remote-User", "admin"),
+    )
     assert ask(guard(), fields=fields).kind == BARE
     assert admitted(guard(), T(), fields=fields).subject == "u1"
     seen: list[Any] = []

@@ -21,7 +21,7 @@ import bearer_guard.flask
 import bearer_guard.starlette
 from bearer_guard import ConfigurationError, InsufficientScope, InvalidClaim, all_of, any_of
 from tests.answers import IS, OK, admitted, ask, guard, refused
-from tests.tokens import ABSENT, T, json_octets, raw, HEADER, CLAIMS
+from tests.tokens import ABSENT, CLAIMS, HEADER, T, json_octets, raw
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,9 @@ def test_G04_spaces_at_the_ends_and_in_between_are_harmless() -> None:
     assert ask(guard(), raw(HEADER, json_octets({**CLAIMS, "scope": "read read"})), "read").kind == OK
 
 
-@pytest.mark.parametrize("combine", [any_of, all_of, bearer_guard.starlette.requires, bearer_guard.flask.requires], ids=range(4))
+@pytest.mark.parametrize(
+    "combine", [any_of, all_of, bearer_guard.starlette.requires, bearer_guard.flask.requires], ids=range(4)
+)
 def test_G05_no_condition_at_all_is_a_configuration_error_and_never_allows(combine: Callable[..., Any]) -> None:
     for conditions in ((), (any_of,), ([],), ("",), ("a b",), (["a"],), (None,)):
         with pytest.raises(ConfigurationError):
@@ -169,8 +171,19 @@ def starlette_app() -> Starlette:
     )
 
 
-ONE, TWO, NONE = {"a": 200, "b": 403, "": 403, None: 401}, {"a b": 200, "a": 403, "b": 403, None: 401}, {"": 200, None: 401}
-ROUTES = {"/coroutine": ONE, "/function": ONE, "/twice": TWO, "/view": ONE, "/plain": NONE, "/nowhere": {None: 401, "": 404}}
+ONE, TWO, NONE = (
+    {"a": 200, "b": 403, "": 403, None: 401},
+    {"a b": 200, "a": 403, "b": 403, None: 401},
+    {"": 200, None: 401},
+)
+ROUTES = {
+    "/coroutine": ONE,
+    "/function": ONE,
+    "/twice": TWO,
+    "/view": ONE,
+    "/plain": NONE,
+    "/nowhere": {None: 401, "": 404},
+}
 
 
 @pytest.mark.parametrize(("path", "answers"), ROUTES.items(), ids=ROUTES)
@@ -188,7 +201,10 @@ def test_G12_a_web_socket_is_refused_before_it_is_accepted() -> None:
         for scope in ("b", None):
             with pytest.raises(Exception) as caught, client.websocket_connect("/socket", headers=bearer(scope)):
                 pass
-            assert isinstance(caught.value, WebSocketDisconnect) or getattr(caught.value, "status_code", 0) in (401, 403)
+            assert isinstance(caught.value, WebSocketDisconnect) or getattr(caught.value, "status_code", 0) in (
+                401,
+                403,
+            )
 
 
 def flask_app() -> Flask:
@@ -226,7 +242,14 @@ def flask_app() -> Flask:
     return app
 
 
-FLASK_ROUTES = {"/function": ONE, "/twice": TWO, "/generator": ONE, "/plain": NONE, "/view": TWO, "/nowhere": {None: 401, "": 404}}
+FLASK_ROUTES = {
+    "/function": ONE,
+    "/twice": TWO,
+    "/generator": ONE,
+    "/plain": NONE,
+    "/view": TWO,
+    "/nowhere": {None: 401, "": 404},
+}
 
 
 @pytest.mark.parametrize(("path", "answers"), FLASK_ROUTES.items(), ids=FLASK_ROUTES)
