@@ -425,8 +425,12 @@ def test_an_endpoint_that_cannot_be_reached_is_an_unavailable_authority(obtain: 
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/token"
+        client = made(url)
         with pytest.raises(AuthorityUnavailable, match="Connection refused"):
-            obtain(made(url))
+            obtain(client)
+        kept = client._renewal._attempts_here.failure
+        assert kept is not None
+        assert (kept.__traceback__, kept.__cause__, kept.__context__) == (None, None, None), "frames hold the secret"
 
 
 def test_an_endpoint_that_hangs_holds_nobody_longer_than_the_timeout(
