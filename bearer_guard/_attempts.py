@@ -1,15 +1,16 @@
-"""The record of attempts to bring keys in one process, and the two limits that hold the next one back.
+"""The record of attempts to bring keys in one process, and the limits that hold the next one back.
 
 The back-off grows with failures in a row, from 1 s to 30 s, its jitter downwards only. The budget allows two attempts
-that a token asked for in a cool-down, counted from the end of each, whether it brought anything or not. Stored times
-are compared as distances: one that lies in the future, or further ahead than a back-off can be, is void.
+that a token asked for in a cool-down, counted from the end of each, whether it failed or not; only one that brought a
+key which was not there before is not counted, because no stranger can cause that, and so rotations in quick succession
+lose no token. Moments are compared as distances: one that lies in the future is void.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import time
+from collections import deque
 from concurrent.futures import Future
 from threading import Lock
 from typing import Final, NamedTuple
@@ -17,14 +18,20 @@ from typing import Final, NamedTuple
 from ._jwks import KeySet
 
 REFETCH_BUDGET: Final = 2
+REFETCH_CEILING: Final = 20
+"""Attempts that tokens asked for in a cool-down, whatever they brought: for a provider that never answers the same."""
 LONGEST_BACKOFF: Final = 30.0
 
 
 class Fetched(NamedTuple):
-    """What an attempt brought: the keys, or None for "not modified", and for how many seconds they are fresh."""
+    """What an attempt brought: the keys, or None for "not modified", and for how many seconds they are fresh.
+
+    `origin` is whatever the source wants to see again in the next attempt, provided that these keys are taken.
+    """
 
     keys: KeySet | None
     age: float
+    origin: object = None
 
 
 class FetchFailed(Exception):
@@ -38,73 +45,94 @@ class FetchFailed(Exception):
 class Attempt:
     """One try to bring keys, known by its number; `deadline` is real time, as `time.monotonic` counts it."""
 
-    __slots__ = ("deadline", "future", "number", "spends", "succeeded")
+    __slots__ = ("after_failure", "deadline", "future", "number", "spends", "succeeded")
 
-    def __init__(self, number: int, deadline: float, *, spends: bool) -> None:
+    def __init__(self, number: int, deadline: float, *, spends: bool, after_failure: bool) -> None:
         self.future: Future[None] = Future()
         self.future.set_running_or_notify_cancel()  # so that a cancelled caller cannot cancel it for the others
         self.number = number
         self.deadline = deadline
         self.spends = spends
+        self.after_failure = after_failure
         self.succeeded = False
 
 
 class Attempts:
-    """What is known about attempts. Hold `lock` around every method: plans are made under it, nothing else is done."""
+    """What is known about attempts. Hold `lock` around every method, and read the clock while holding it: a moment that
+    was read before somebody else's later one would lie in the past of what it is compared with.
+    """
 
-    def __init__(self, cooldown: float, begun: int = 0) -> None:
-        self.pid = os.getpid()
+    def __init__(self, cooldown: float) -> None:
         self.lock = Lock()
-        self.begun = begun
+        self.begun = self.succeeded = self.failed = 0
         self.under_way: Attempt | None = None
         self.last: Attempt | None = None
+        self.last_good = 0
         self.ended_at: float | None = None
         self.last_error: str | None = None
-        self.succeeded = self.failed = 0
         self._cooldown = cooldown
         self._failures = 0
-        self._retry_at: float | None = None
-        self._spent: list[float] = []
+        self._backoff = 0.0
+        self._fruitless: deque[float] = deque(maxlen=REFETCH_BUDGET)
+        self._asked_for: deque[float] = deque(maxlen=REFETCH_CEILING)
 
     def blocked_for(self, now: float, *, spends: bool) -> float:
         """Seconds until an attempt may begin, 0 if it may now; `spends` says that a token asks for it."""
-        blocked = 0.0
-        if self._retry_at is not None and self._retry_at - now <= LONGEST_BACKOFF:
-            blocked = self._retry_at - now
-        self._spent = [ended for ended in self._spent if 0 <= now - ended < self._cooldown]
-        if spends and len(self._spent) >= REFETCH_BUDGET:
-            blocked = max(blocked, self._cooldown - (now - self._spent[-REFETCH_BUDGET]))
-        return max(0.0, blocked)
+        blocked = 0.0 if self.ended_at is None else _left(self._backoff, self.ended_at, now)
+        if spends:
+            for ends in (self._fruitless, self._asked_for):
+                if len(ends) == ends.maxlen:
+                    blocked = max(blocked, _left(self._cooldown, ends[0], now))
+        return blocked
 
     def begin(self, timeout: float, *, spends: bool) -> Attempt:
         """A new attempt, under way from now on for at most `timeout` seconds of real time."""
         self.begun += 1
-        self.under_way = Attempt(self.begun, time.monotonic() + timeout, spends=spends)
+        after_failure = self._failures > 0
+        self.under_way = Attempt(self.begun, time.monotonic() + timeout, spends=spends, after_failure=after_failure)
         return self.under_way
 
     def give_up_overdue(self, now: float) -> None:
         """Count an attempt that outlived its deadline as failed; what it may still bring is dropped."""
         if self.under_way is not None and time.monotonic() >= self.under_way.deadline:
-            self.end(self.under_way, now, error="no complete answer in time")
+            self.fail(self.under_way, now, "no complete answer in time")
 
-    def end(self, attempt: Attempt, now: float, *, error: str | None = None, retry_after: float = 0.0) -> bool:
-        """Record how an attempt ended; False when it is not the one under way any more: it came too late."""
+    def succeed(self, attempt: Attempt, now: float, *, fruitful: bool) -> bool:
+        """Record that an attempt ended well; `fruitful` says that it brought a key which was not there before.
+
+        False when it is not the one under way any more: it came too late.
+        """
+        if not self._end(attempt, now, spent=not fruitful):
+            return False
+        attempt.succeeded = True
+        self.last_good = attempt.number
+        self.succeeded += 1
+        self._failures, self._backoff = 0, 0.0
+        return True
+
+    def fail(self, attempt: Attempt, now: float, error: str, *, retry_after: float = 0.0) -> bool:
+        """Record that an attempt failed; False when it is not the one under way any more."""
+        if not self._end(attempt, now, spent=True):
+            return False
+        self.last_error = error
+        self.failed += 1
+        self._failures += 1
+        longest = min(LONGEST_BACKOFF, 2.0 ** min(self._failures - 1, 10))
+        jittered = longest * (1 - random.random() / 4)  # noqa: S311 - spreads load, guards nothing
+        self._backoff = max(jittered, min(retry_after, LONGEST_BACKOFF))
+        return True
+
+    def _end(self, attempt: Attempt, now: float, *, spent: bool) -> bool:
         if self.under_way is not attempt:
             return False
         self.under_way, self.last, self.ended_at = None, attempt, now
         if attempt.spends:
-            self._spent.append(now)
-        if error is None:
-            attempt.succeeded = True
-            self.succeeded += 1
-            self._failures, self._retry_at = 0, None
-        else:
-            self.last_error = error
-            self.failed += 1
-            self._failures += 1
-            self._retry_at = now + max(self._backoff(), min(retry_after, LONGEST_BACKOFF))
+            self._asked_for.append(now)
+            if spent:
+                self._fruitless.append(now)
         return True
 
-    def _backoff(self) -> float:
-        longest = min(LONGEST_BACKOFF, 2.0 ** min(self._failures - 1, 10))
-        return longest * (1 - random.random() / 4)  # noqa: S311 - spreads load, guards nothing
+
+def _left(seconds: float, since: float, now: float) -> float:
+    """What is left at `now` of `seconds` that began at `since`; nothing when the clock has stepped back before it."""
+    return max(0.0, seconds - (now - since)) if since <= now else 0.0

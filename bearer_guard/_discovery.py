@@ -6,14 +6,22 @@ The metadata must name exactly the issuer that the location was built from, code
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from ._flow import ExchangeFailed, Flow, Request, Response, Send, Transport
+from ._attempts import FetchFailed
+from ._flow import Flow, Request, Response, Send, Transport
+from ._freshness import retry_after
 from ._strict import json_object
 from ._urls import url_problem
 
 _OAUTH = "/.well-known/oauth-authorization-server"
 _OPENID = "/.well-known/openid-configuration"
+
+
+class MetadataRefused(FetchFailed):
+    """There is metadata, and it must not be used: it names another issuer, or no place for the keys."""
 
 
 def issuer_problem(issuer: object, *, unsafe_http: bool = False) -> str | None:
@@ -33,32 +41,38 @@ def metadata_urls(issuer: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(urls))
 
 
-def discover(issuer: str, transport: Transport, timeout: float, *, unsafe_http: bool) -> Flow[str]:
-    """The `jwks_uri` of `issuer`. Raises ExchangeFailed when no location answers with metadata of that very issuer."""
-    problem = "no location answered with metadata"
+def discover(issuer: str, transport: Transport, deadline: float, *, unsafe_http: bool) -> Flow[str]:
+    """The `jwks_uri` of `issuer`, before `deadline` (real time).
+
+    Raises MetadataRefused when what was found must not be used, FetchFailed and ExchangeFailed when nothing was found.
+    """
+    failure = FetchFailed("discovery: no location answered with metadata")
     for url in metadata_urls(issuer):
+        timeout = max(0.001, deadline - time.monotonic())
         request = Request(method="GET", url=url, headers={"Accept": "application/json"}, timeout=timeout)
         response: Response = yield Send(request, transport)
-        found, jwks_uri = _read(response, issuer, unsafe_http=unsafe_http)
-        if found:
-            return jwks_uri
-        problem = jwks_uri or problem
-    raise ExchangeFailed(f"discovery: {problem}")
+        found = _read(response, issuer, unsafe_http=unsafe_http)
+        if isinstance(found, str):
+            return found
+        failure = found or failure
+    raise failure
 
 
-def _read(response: Response, issuer: str, *, unsafe_http: bool) -> tuple[bool, str]:
-    """(True, jwks_uri), or (False, why not): a sentence, or empty where there is no metadata at all."""
+def _read(response: Response, issuer: str, *, unsafe_http: bool) -> str | FetchFailed | None:
+    """The jwks_uri, or why there is none; None where there is no metadata at all, which the next place may have."""
     if response.status >= 500 or response.status == 429:
-        return False, f"status {response.status}"
+        wait = retry_after(response.headers, datetime.now(UTC))
+        return FetchFailed(f"discovery: status {response.status}", retry_after=wait)
     try:
         metadata = json_object(response.body) if response.status == 200 else {}
     except ValueError:
         metadata = {}
     if "issuer" not in metadata:
-        return False, ""
+        return None
     if metadata["issuer"] != issuer:
-        return False, "the metadata names another issuer (RFC 8414 §3.3)"
+        return MetadataRefused("discovery: the metadata names another issuer (RFC 8414 §3.3)")
     jwks_uri = metadata.get("jwks_uri")
-    if url_problem(jwks_uri, unsafe_http=unsafe_http):
-        return False, "jwks_uri is absent or no https URL (RFC 8414 §2)"
-    return True, str(jwks_uri)
+    downgraded = str(jwks_uri).startswith("http:") and issuer.startswith("https:") and not unsafe_http
+    if downgraded or url_problem(jwks_uri, unsafe_http=unsafe_http):
+        return MetadataRefused("discovery: jwks_uri is absent or no https URL (RFC 8414 §2)")
+    return str(jwks_uri)

@@ -1,4 +1,7 @@
-"""For how long an HTTP answer is fresh, and when a refused client may ask again (RFC 9111 §4.2, RFC 9110 §10.2.3)."""
+"""For how long an HTTP answer is fresh, and when a refused client may ask again (RFC 9111 §4.2, RFC 9110 §10.2.3).
+
+Written for answers of servers that mean no good: one pass over a field, numbers bounded, nonsense is no statement.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from typing import Final
 SHORTEST: Final = 60.0
 LONGEST: Final = 3600.0
 
-_DIRECTIVE = re.compile(r'\s*([A-Za-z\-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s,]*)))?\s*(?:,|$)')
-_SECONDS = re.compile(r"[0-9]{1,12}")
+_SECONDS: Final = re.compile(r"[0-9]+")
+_LARGEST: Final = 2.0**31  # what a delta-seconds counts as that is too large: RFC 9111 §1.2.2
+_LONGEST_DATE: Final = 64  # characters; the longest form of RFC 9110 §5.6.7 has 33
 
 
 def fresh_for(headers: Mapping[str, str], *, otherwise: float) -> float:
@@ -34,13 +38,11 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
 
 def _lifetime(headers: Mapping[str, str]) -> float | None:
-    control = headers.get("cache-control")
-    if control is not None:
-        directives = {found[1].lower(): found[2] or found[3] or "" for found in _DIRECTIVE.finditer(control)}
-        if directives.keys() & {"no-store", "no-cache"}:
-            return 0.0
-        if (seconds := _seconds(directives.get("max-age", ""))) is not None:
-            return seconds
+    directives = _directives(headers.get("cache-control", ""))
+    if directives.keys() & {"no-store", "no-cache"}:
+        return 0.0
+    if (seconds := _seconds(directives.get("max-age", ""))) is not None:
+        return seconds
     expires, date = headers.get("expires"), _date(headers.get("date", ""))
     if expires is None or date is None:
         return None
@@ -48,13 +50,26 @@ def _lifetime(headers: Mapping[str, str]) -> float | None:
     return 0.0 if moment is None else (moment - date).total_seconds()  # an invalid date has expired: RFC 9111 §5.3
 
 
+def _directives(control: str) -> dict[str, str]:
+    """The directives of Cache-Control by name, the first of each; a comma inside quotes parts them as well."""
+    directives: dict[str, str] = {}
+    for directive in control.split(","):
+        name, _, value = directive.partition("=")
+        directives.setdefault(name.strip().lower(), value.strip().strip('"'))
+    return directives
+
+
 def _seconds(text: str) -> float | None:
-    return float(text) if _SECONDS.fullmatch(text.strip()) else None
+    text = text.strip()
+    return min(float(text), _LARGEST) if _SECONDS.fullmatch(text) else None
 
 
 def _date(text: str) -> datetime | None:
+    if not 0 < len(text) <= _LONGEST_DATE:
+        return None
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return aware.astimezone(UTC)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None  # the parser of mail dates was not written for hostile ones

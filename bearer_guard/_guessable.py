@@ -174,22 +174,21 @@ def _sequences(text: bytes, folded: str, start: int) -> list[tuple[int, float]]:
 def _literal_bits(text: bytes) -> list[float]:
     """The bits of each octet, told from those before it: four predictors mixed by how well they have done so far."""
     weights = [0.4, 0.2, 0.2, 0.2]
-    seen: Counter[int] = Counter()
-    followed: Counter[tuple[int, int]] = Counter()
-    before: Counter[int] = Counter()
+    seen, before = [0] * 256, [0] * 257
+    followed: dict[tuple[int, int], int] = {}
     previous = -1
     bits: list[float] = []
     for position, octet in enumerate(text):
         even = _PRIOR[octet]
         frequent = (seen[octet] + 12 * even) / (position + 12)
-        repeated = (followed[previous, octet] + frequent) / (before[previous] + 1)
-        shares = [_as_prose(previous, octet), frequent, repeated, _as_keys(previous, octet)]
+        repeated = (followed.get((previous, octet), 0) + frequent) / (before[previous] + 1)
+        shares = (_as_prose(previous, octet), frequent, repeated, _as_keys(previous, octet))
         mixed = [weight * share for weight, share in zip(weights, shares, strict=True)]
         total = sum(mixed)
-        weights = [0.96 * share / total + 0.01 for share in mixed]
+        weights = [0.96 * part / total + 0.01 for part in mixed]
         bits.append(_LITERAL - log2(total))
         seen[octet] += 1
-        followed[previous, octet] += 1
+        followed[previous, octet] = followed.get((previous, octet), 0) + 1
         before[previous] += 1
         previous = octet
     return bits

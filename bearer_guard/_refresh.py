@@ -10,14 +10,14 @@ from __future__ import annotations
 import _thread
 import logging
 import os
-import random
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from ._attempts import Attempt, Attempts, Fetched, FetchFailed
 from ._errors import AuthorityUnavailable, UnknownKey
 from ._flow import Flow, Join
+from ._held import Brought, Held, compare
 from ._jwks import KeySet
 from ._keys import KeySource, warn_of_private_members
 from ._verifier import SourceStatus
@@ -26,15 +26,6 @@ REFETCH_PATIENCE: Final = 2.0
 """Seconds of real time that a request waits for an attempt which its own token asked for."""
 
 _logger: Final = logging.getLogger("bearer_guard")
-
-
-class _Held(NamedTuple):
-    """The last good keys: replaced as a whole, so that readers need no lock."""
-
-    keys: KeySet
-    fetched_at: float
-    age: float
-    refresh_at: float
 
 
 class RefreshedKeys(KeySource):
@@ -60,22 +51,26 @@ class RefreshedKeys(KeySource):
         self._cooldown = cooldown
         self._timeout = timeout
         self._clock = clock
-        self._held: _Held | None = None
-        self._attempts_here = Attempts(cooldown)
+        self._held: Held | None = None
+        self._of_process: dict[int, Attempts] = {}
 
-    def _fetch(self, held: KeySet | None, deadline: float) -> Fetched:
-        """Bring the keys, in the attempt's thread, before `deadline` (real time). Raises FetchFailed."""
+    def _fetch(self, held: Held | None, attempt: Attempt) -> Fetched:
+        """Bring the keys, in the attempt's thread, before `attempt.deadline` (real time). Raises FetchFailed.
+
+        `held` is what was held when the attempt began. An attempt that comes too late is dropped: keep nothing that it
+        found anywhere but in `Fetched.origin`.
+        """
         raise NotImplementedError
 
     def current(self) -> KeySet | None:
-        held = self._held
+        held = self._held  # before the clock is read, so that what is installed meanwhile does not lie in the future
         if held is None:
             return None
         now = self._clock()
         return held.keys if held.fetched_at <= now < held.refresh_at else self._aging(held, now)
 
     def arrival(self) -> int:
-        return self._attempts_here.begun
+        return self._attempts().begun
 
     def obtain(self) -> Flow[KeySet]:
         seen = self._held
@@ -86,7 +81,7 @@ class RefreshedKeys(KeySource):
         if attempt is not None:
             yield Join(attempt.future, attempt.deadline)
         held = self._held
-        if held is None or not self._usable(held, self._clock()):
+        if held is None or not held.usable(self._clock()):
             raise self._unavailable(spends=False)
         return held.keys
 
@@ -104,25 +99,28 @@ class RefreshedKeys(KeySource):
             return attempts.under_way is not None or attempts.blocked_for(self._clock(), spends=True) <= 0
 
     def status(self) -> SourceStatus:
-        attempts, held, now = self._attempts(), self._held, self._clock()
+        attempts = self._attempts()
         with attempts.lock:
+            held, now = self._held, self._clock()
             attempts.give_up_overdue(now)
-            under_way, blocked = attempts.under_way is not None, attempts.blocked_for(now, spends=True) > 0
-            last_error = attempts.last_error
+            under_way, last_error = attempts.under_way is not None, attempts.last_error
+            cooling_down = attempts.blocked_for(now, spends=True) > 0
+            next_refresh = attempts.blocked_for(now, spends=False)
             fetches = {"begun": attempts.begun, "succeeded": attempts.succeeded, "failed": attempts.failed}
-        if held is None or not self._usable(held, now):
+        age = None if held is None else max(0.0, now - held.fetched_at)
+        if held is None or age is None or not held.usable(now):
             state = "unavailable"
         elif under_way:
             state = "refreshing"
-        elif now - held.fetched_at >= held.age:
+        elif age >= held.age:
             state = "stale"
         else:
-            state = "cooling_down" if blocked else "fresh"
+            state = "cooling_down" if cooling_down else "fresh"
         return {
             "source": self.name,
             "state": state,
-            "age": None if held is None else now - held.fetched_at,
-            "next_refresh": None if held is None else max(0.0, held.refresh_at - now),
+            "age": age,
+            "next_refresh": next_refresh if held is None else max(next_refresh, held.refresh_at - now),
             "last_error": last_error,
             "skipped": [] if held is None else [str(key) for key in held.keys.skipped],
             "fetches": fetches,
@@ -131,32 +129,32 @@ class RefreshedKeys(KeySource):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
-    def _aging(self, held: _Held, now: float) -> KeySet | None:
-        if not self._usable(held, now):
-            return None
-        attempts = self._attempts()
-        idle = now - held.fetched_at > 2 * held.age
-        if idle and (attempts.ended_at is None or attempts.ended_at < held.fetched_at + held.age):
-            return None  # nobody has asked since the keys went stale: this once, wait for fresh ones
+    def _aging(self, held: Held, now: float) -> KeySet | None:
+        if not held.usable(now) or held.forgotten(now, self._attempts().ended_at):
+            return None  # forgotten keys are not trusted at once: this once, wait for fresh ones
         self._begin_or_join(held)
         return held.keys
-
-    def _usable(self, held: _Held, now: float) -> bool:
-        return now - held.fetched_at < held.age + self._stale_if_error
 
     def _unavailable(self, *, spends: bool) -> AuthorityUnavailable:
         attempts = self._attempts()
         with attempts.lock:
-            blocked = attempts.blocked_for(self._clock(), spends=spends)
+            now = self._clock()
+            attempts.give_up_overdue(now)
+            blocked = attempts.blocked_for(now, spends=spends)
+            if attempts.under_way is not None:
+                blocked = max(blocked, attempts.under_way.deadline - time.monotonic())
             error = attempts.last_error or "no answer yet"
         return AuthorityUnavailable(f"keys of {self.name}: {error}", retry_after=blocked)
 
-    def _begin_or_join(self, seen: _Held | None) -> Attempt | None:
+    def _begin_or_join(self, seen: Held | None) -> Attempt | None:
         """The attempt under way, or a new one; None while the back-off lasts, or when `seen` is outdated already."""
-        attempts, now = self._attempts(), self._clock()
+        attempts = self._attempts()
         with attempts.lock:
             if self._held is not seen:
                 return None
+            now = self._clock()
+            if seen is not None and now < seen.fetched_at:
+                self._held = seen.rebased(now)
             attempts.give_up_overdue(now)
             if attempts.under_way is not None:
                 return attempts.under_way
@@ -172,27 +170,30 @@ class RefreshedKeys(KeySource):
         Raises UnknownKey when one that began later has ended well, and when none may begin and the last one ended well;
         AuthorityUnavailable when none may begin and the last one failed.
         """
-        attempts, now = self._attempts(), self._clock()
+        attempts = self._attempts()
         with attempts.lock:
-            if self._held is not None and found(self._held.keys):
-                return self._held.keys
+            held, now = self._held, self._clock()
+            if held is not None and held.usable(now) and found(held.keys):
+                return held.keys
+            if attempts.last_good > arrival:
+                raise UnknownKey(f"no key of {self.name} fits the token's header")
             attempts.give_up_overdue(now)
             if attempts.under_way is not None:
                 return attempts.under_way
-            last, blocked = attempts.last, attempts.blocked_for(now, spends=True)
-            failed = last is not None and not last.succeeded
-            if blocked > 0 and failed:
+            blocked = attempts.blocked_for(now, spends=True)
+            if blocked > 0 and attempts.last is not None and not attempts.last.succeeded:
                 raise AuthorityUnavailable(f"keys of {self.name}: {attempts.last_error}", retry_after=blocked)
-            if blocked > 0 or (last is not None and last.number > arrival and not failed):
-                raise UnknownKey(f"no key of {self.name} has the token's kid")
+            if blocked > 0:
+                raise UnknownKey(f"no key of {self.name} fits the token's header, and it was asked a moment ago")
             attempt = attempts.begin(self._timeout, spends=True)
         self._start(attempts, attempt)
         return attempt
 
     def _attempts(self) -> Attempts:
-        if self._attempts_here.pid != os.getpid():  # a fork: its parent's threads and locks stayed behind
-            self._attempts_here = Attempts(self._cooldown, self._attempts_here.begun)
-        return self._attempts_here
+        """The attempts of this process: after a fork, the threads and the locks of its parent stayed behind."""
+        pid = os.getpid()
+        attempts = self._of_process.get(pid)
+        return self._of_process.setdefault(pid, Attempts(self._cooldown)) if attempts is None else attempts
 
     def _start(self, attempts: Attempts, attempt: Attempt) -> None:
         # threading.Thread.start waits for the new thread to run, which beside busy threads takes tens of milliseconds.
@@ -202,36 +203,28 @@ class RefreshedKeys(KeySource):
             self._finish(attempts, attempt, FetchFailed("no thread can be started"))
 
     def _work(self, attempts: Attempts, attempt: Attempt) -> None:
-        held = self._held
-        outcome: Fetched | FetchFailed
+        outcome: Brought | FetchFailed
         try:
-            outcome = self._fetch(None if held is None else held.keys, attempt.deadline)
+            held = self._held
+            outcome = compare(held, self._fetch(held, attempt))
         except FetchFailed as failure:
             outcome = failure
-        except Exception as failure:
+        except BaseException as failure:  # whatever it is, this thread ends here, and somebody may be waiting
             outcome = FetchFailed(f"unexpected {type(failure).__name__}")
         self._finish(attempts, attempt, outcome)
 
-    def _finish(self, attempts: Attempts, attempt: Attempt, outcome: Fetched | FetchFailed) -> None:
-        with attempts.lock:
-            now = self._clock()
-            attempts.give_up_overdue(now)
-            if isinstance(outcome, FetchFailed):
-                in_time = attempts.end(attempt, now, error=str(outcome), retry_after=outcome.retry_after)
-            elif in_time := attempts.end(attempt, now):
-                self._install(outcome, now)
-        attempt.future.set_result(None)
+    def _finish(self, attempts: Attempts, attempt: Attempt, outcome: Brought | FetchFailed) -> None:
+        try:
+            with attempts.lock:
+                now = self._clock()
+                attempts.give_up_overdue(now)
+                if isinstance(outcome, FetchFailed):
+                    in_time = attempts.fail(attempt, now, str(outcome), retry_after=outcome.retry_after)
+                elif in_time := attempts.succeed(attempt, now, fruitful=outcome.fruitful):
+                    self._held = outcome.held(now, self._stale_if_error)
+        finally:
+            attempt.future.set_result(None)
         if isinstance(outcome, FetchFailed) or not in_time:
             _logger.warning("keys of %s were not brought: %s", self.name, outcome if in_time else "too late")
-
-    def _install(self, fetched: Fetched, now: float) -> None:
-        held = self._held
-        if fetched.keys is not None and (held is None or fetched.keys.document != held.keys.document):
-            keys = fetched.keys
-            warn_of_private_members(keys, self.name)
-        elif held is not None:
-            keys = held.keys  # equal content: what hangs on the key set lives on
-        else:
-            return
-        refresh_in = 0.8 * fetched.age * (1 - random.random() / 10)  # noqa: S311 - spreads load, guards nothing
-        self._held = _Held(keys, now, fetched.age, now + refresh_in)
+        elif outcome.new:
+            warn_of_private_members(outcome.keys, self.name)

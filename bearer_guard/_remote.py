@@ -5,17 +5,19 @@ What an attempt does, from the request to a set of usable keys; when attempts ar
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
-from ._attempts import Fetched, FetchFailed
-from ._discovery import discover, issuer_problem
+from ._attempts import Attempt, Fetched, FetchFailed
+from ._discovery import MetadataRefused, discover, issuer_problem
 from ._errors import ConfigurationError, duration_problems, raise_problems
 from ._flow import ExchangeFailed, Flow, Request, Response, Send, Transport, run
 from ._freshness import fresh_for, retry_after
+from ._held import Held, compare
 from ._io import IO
 from ._jose import ASYMMETRIC
 from ._jwks import KeySet, load_jwks
@@ -29,6 +31,16 @@ T = TypeVar("T", bound="RemoteJWKSet")
 # Compared by identity: an age that is given, also this one, counts as it is and outranks what the server says.
 _DEFAULT_MAX_AGE: Final = float("600")
 _NOT_JSON: Final = frozenset({"text/html", "application/xhtml+xml", "text/xml", "application/xml", "text/css"})
+_LOOK_AGAIN: Final = 3600.0
+_ETAG: Final = re.compile(r'(?:W/)?"[!\x23-\x7e\x80-\xff]{0,256}"')  # RFC 9110 §8.8.3, and no longer than is sensible
+
+
+class _Origin(NamedTuple):
+    """Where keys came from: their URL, their entity tag, and when metadata named that URL."""
+
+    url: str
+    etag: str | None
+    looked_up_at: float
 
 
 class RemoteJWKSet(RefreshedKeys):
@@ -83,55 +95,82 @@ class RemoteJWKSet(RefreshedKeys):
             clock=clock,
         )
         self._issuer = _issuer
-        self._url: str | None = None if _issuer else url
+        self._url = url
         self._unsafe_http = unsafe_http
         self._max_age = max_age
-        self._etag: str | None = None
 
     @classmethod
     def discover(cls: type[T], issuer: str, **options: Any) -> T:
         """The keys of `issuer`, whose metadata says where they are (RFC 8414, OpenID Connect Discovery).
 
-        Takes the options of the class. The metadata's `issuer` must equal `issuer` exactly. When the keys cannot be
-        fetched any more, the next attempt looks again where they are.
+        Takes the options of the class. The metadata's `issuer` must equal `issuer` exactly. Where the keys are is
+        looked up again after a failure, when a token names a key that is not there, and once in an hour.
         """
         problem = issuer_problem(issuer, unsafe_http=bool(options.get("unsafe_http", False)))
         raise_problems("RemoteJWKSet.discover", [problem] if problem else [])
         return cls(issuer, **options, _issuer=issuer)
 
-    def _fetch(self, held: KeySet | None, deadline: float) -> Fetched:
+    def _fetch(self, held: Held | None, attempt: Attempt) -> Fetched:
         try:
-            return run(self._exchanges(held, deadline), IO)
+            return run(self._exchanges(held, attempt), IO)
         except ExchangeFailed as failure:
             raise FetchFailed(str(failure)) from failure
 
-    def _exchanges(self, held: KeySet | None, deadline: float) -> Flow[Fetched]:
-        if self._url is None:
-            assert self._issuer is not None  # noqa: S101 - one of the two is always there
-            self._url = yield from discover(
-                self._issuer, self._transport, _left(deadline), unsafe_http=self._unsafe_http
-            )
+    def _exchanges(self, held: Held | None, attempt: Attempt) -> Flow[Fetched]:
+        known = None if held is None else cast("_Origin", held.origin)
+        if self._issuer is None:
+            etag = None if known is None or attempt.after_failure else known.etag
+            return (yield from self._jwks(_Origin(self._url, etag, 0.0), attempt.deadline))
+        if known is None or attempt.after_failure:
+            known = yield from self._looked_up_again(known, attempt.deadline)
+        fetched = yield from self._jwks(known, attempt.deadline)
+        if held is None or not self._may_have_moved(held, known, fetched, attempt):
+            return fetched
         try:
-            return (yield from self._jwks(self._url, held, _left(deadline)))
+            origin = yield from self._looked_up(attempt.deadline)
         except (ExchangeFailed, FetchFailed):
-            if self._issuer is not None:
-                self._url = self._etag = None  # the keys may have moved
-            raise
+            return fetched  # the keys are where they were
+        if origin.url != known.url:
+            return (yield from self._jwks(origin, attempt.deadline))
+        return fetched._replace(origin=origin._replace(etag=cast("_Origin", fetched.origin).etag))
 
-    def _jwks(self, url: str, held: KeySet | None, timeout: float) -> Flow[Fetched]:
+    def _may_have_moved(self, held: Held, known: _Origin, fetched: Fetched, attempt: Attempt) -> bool:
+        """Whether nothing new is where the keys were, and either a token expects a new key or it has been long."""
+        since = self._clock() - known.looked_up_at
+        return not compare(held, fetched).new and (attempt.spends or not 0 <= since < _LOOK_AGAIN)
+
+    def _looked_up(self, deadline: float) -> Flow[_Origin]:
+        assert self._issuer is not None  # noqa: S101 - only for those that were made by discover()
+        url = yield from discover(self._issuer, self._transport, deadline, unsafe_http=self._unsafe_http)
+        return _Origin(url, None, self._clock())
+
+    def _looked_up_again(self, known: _Origin | None, deadline: float) -> Flow[_Origin]:
+        if known is None:
+            return (yield from self._looked_up(deadline))
+        try:  # with half of the time, so that the place known from before can still be asked
+            return (yield from self._looked_up(time.monotonic() + _left(deadline) / 2))
+        except MetadataRefused:
+            raise
+        except (ExchangeFailed, FetchFailed):
+            return known._replace(etag=None)
+
+    def _jwks(self, origin: _Origin, deadline: float) -> Flow[Fetched]:
         headers = {"Accept": "application/jwk-set+json, application/json"}
-        if held is not None and self._etag is not None:
-            headers["If-None-Match"] = self._etag
-        request = Request(method="GET", url=url, headers=headers, timeout=timeout)
+        if origin.etag is not None:
+            headers["If-None-Match"] = origin.etag
+        request = Request(method="GET", url=origin.url, headers=headers, timeout=_left(deadline))
         response: Response = yield Send(request, self._transport)
         age = self._max_age
         if age is _DEFAULT_MAX_AGE:
             age = fresh_for(response.headers, otherwise=age)
-        if response.status == 304 and "If-None-Match" in headers:
-            return Fetched(None, age)
-        keys = _read(response)
-        self._etag = response.headers.get("etag")
-        return Fetched(keys, age)
+        if response.status == 304 and origin.etag is not None:
+            return Fetched(None, age, origin)
+        return Fetched(_read(response), age, origin._replace(etag=_etag(response.headers)))
+
+
+def _etag(headers: Mapping[str, str]) -> str | None:
+    etag = headers.get("etag", "")
+    return etag if _ETAG.fullmatch(etag) else None
 
 
 def _read(response: Response) -> KeySet:

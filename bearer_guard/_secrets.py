@@ -59,7 +59,10 @@ def secret_problem(secret: bytes, algorithm: str) -> str | None:
 
 def _is_published(spelling: bytes) -> bool:
     # Django marks the keys that it writes into a new project's settings, and with them into its repository.
-    return spelling.startswith(b"django-insecure-") or hashlib.sha256(spelling.strip()).hexdigest() in _PUBLISHED
+    if spelling.startswith(b"django-insecure-"):
+        return True
+    # As it is too: octets that hexadecimal stands for may begin with what looks like white space.
+    return any(hashlib.sha256(octets).hexdigest() in _PUBLISHED for octets in (spelling, spelling.strip()))
 
 
 def _is_text(spelling: bytes) -> bool:

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from ._attempts import Fetched, FetchFailed
+from ._attempts import Attempt, Fetched, FetchFailed
 from ._errors import duration_problems, raise_problems
 from ._flow import Flow
+from ._held import Held
 from ._jose import SYMMETRIC, UnusableKey, secret_key
 from ._jwks import KeySet
 from ._keys import FixedKeys, KeySource
@@ -30,6 +31,7 @@ class SharedSecret(KeySource):
     A secret is bytes, text (its UTF-8 octets) or a callable that fetches either, for instance from a vault: it is
     called in a thread of its own when first needed, again every `max_age` seconds, and when a signature does not
     verify; while it fails, the last good secret serves for `stale_if_error` seconds, then requests are answered 503.
+    After `timeout` seconds nobody waits for it any more, but nothing can end it: let it have a time-out of its own.
     `algorithm` is HS256, HS384 or HS512; a secret needs as many octets as the hash has: `secrets.token_bytes(32)`.
 
     Checked: length, published examples, low entropy, and keys or certificates given by mistake. Raises
@@ -93,7 +95,7 @@ class _FetchedSecrets(RefreshedKeys):
         self._algorithm = algorithm
         self._max_age = max_age
 
-    def _fetch(self, held: KeySet | None, deadline: float) -> Fetched:
+    def _fetch(self, held: Held | None, attempt: Attempt) -> Fetched:
         try:
             return Fetched(_load(self._secrets, self._algorithm), self._max_age)
         except UnusableKey as error:

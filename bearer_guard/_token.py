@@ -198,7 +198,7 @@ def _thaw(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _thaw(member) for name, member in cast("Mapping[str, Any]", value).items()}
     if isinstance(value, tuple):
-        return tuple(_thaw(member) for member in cast("tuple[Any, ...]", value))
+        return tuple(_thaw(member) for member in value)
     return value
 
 

@@ -1,7 +1,8 @@
 """HTTP exchanges over the standard library, with a deadline that is real (RFC 9110).
 
-The one module below the adapters that opens a socket. The time left is set before every read, so that an answer
-which drips in does not outlive its deadline; redirects are not followed, nothing is inflated, no environment variable is read.
+The one module below the adapters that opens a socket. The time left is set before every operation, so that an answer
+which drips in does not outlive its deadline; redirects are not followed, nothing is inflated, no environment variable
+is read.
 """
 
 from __future__ import annotations
@@ -63,18 +64,36 @@ class HTTPTransport:
 
 
 def _exchange(connection: _Connection, request: Request, target: Endpoint, *, proxied: bool) -> Response:
-    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close", **request.headers}
+    usual_port = 443 if target.secure else 80
+    headers = {
+        "Host": _authority(target) if target.port != usual_port else _bracketed(target.host),
+        "User-Agent": USER_AGENT,
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+        **request.headers,
+    }
     connection.request(request.method, request.url if proxied else target.target, request.body, headers)
     answer = connection.getresponse()
-    fields = {name.lower(): value for name, value in answer.getheaders()}
+    fields: dict[str, str] = {}
+    for name, value in answer.getheaders():  # RFC 9110 §5.3: repeated fields are one list
+        fields[name.lower()] = f"{fields[name.lower()]}, {value}" if name.lower() in fields else value
     if fields.get("content-encoding", "identity").lower() != "identity":
         raise ExchangeFailed("the answer is compressed, which was not asked for")
+    return Response(status=answer.status, headers=fields, body=_body(answer, request.limit))
+
+
+def _body(answer: http.client.HTTPResponse, limit: int) -> bytes:
+    too_large = ExchangeFailed(f"the answer is larger than {limit} bytes")
+    if (answer.length or 0) > limit:
+        raise too_large
     body = io.BytesIO()
     while chunk := answer.read(_CHUNK):
         body.write(chunk)
-        if body.tell() > request.limit:
-            raise ExchangeFailed(f"the answer is larger than {request.limit} bytes")
-    return Response(status=answer.status, headers=fields, body=body.getvalue())
+        if body.tell() > limit:
+            raise too_large
+    if answer.length:  # http.client takes what came for the whole
+        raise ExchangeFailed("the answer broke off")
+    return body.getvalue()
 
 
 def _describe(failure: Exception) -> str:
@@ -98,22 +117,18 @@ class _Connection(http.client.HTTPConnection):
         first = proxy or target
         super().__init__(first.host, first.port)
         self._target = target
+        self._tunnels = proxy is not None and target.secure
         self._deadline = deadline
         self._context = context
         self._opened: socket.socket | None = None
-        if proxy is not None and target.secure:
-            self.set_tunnel(target.host, target.port)
 
     def connect(self) -> None:
-        left = _left(self._deadline)
-        plain = socket.create_connection((self.host, self.port), min(left, CONNECT_TIMEOUT))
-        self._opened = plain
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain = self._opened = _dial(self.host, self.port, self._deadline)
         self.sock = _DeadlineSocket(plain, self._deadline)
         if self._context is None:
             return
-        if self.host != self._target.host or self.port != self._target.port:
-            self._tunnel()  # type: ignore[attr-defined]  # http.client has no public name for it
+        if self._tunnels:
+            self._ask_proxy()
         plain.settimeout(_left(self._deadline))
         self._opened = self._context.wrap_socket(plain, server_hostname=self._target.host)
         self.sock = _DeadlineSocket(self._opened, self._deadline)
@@ -122,6 +137,19 @@ class _Connection(http.client.HTTPConnection):
         self.close()
         if self._opened is not None:
             self._opened.close()
+
+    def _ask_proxy(self) -> None:
+        # Not http.client's tunnel: it spells an IPv6 address wrongly, and keeps its name to itself.
+        authority = _authority(self._target)
+        lines = (f"CONNECT {authority} HTTP/1.1", f"Host: {authority}", f"User-Agent: {USER_AGENT}", "", "")
+        self.sock.sendall("\r\n".join(lines).encode("ascii"))
+        answer = http.client.HTTPResponse(self.sock, method="CONNECT")
+        try:
+            answer.begin()
+            if not 200 <= answer.status < 300:
+                raise ExchangeFailed(f"the proxy answered CONNECT with status {answer.status}")
+        finally:
+            answer.close()
 
 
 class _DeadlineSocket:
@@ -154,6 +182,31 @@ class _DeadlineReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         self._wrapped.settimeout(_left(self._deadline))
         return self._wrapped.recv_into(buffer)
+
+
+def _dial(host: str, port: int, deadline: float) -> socket.socket:
+    """A connection to one of the host's addresses, tried in order: each has its own time, all of them the deadline."""
+    failure = OSError("no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        attempt = socket.socket(family, kind, protocol)
+        try:
+            attempt.settimeout(min(_left(deadline), CONNECT_TIMEOUT))
+            attempt.connect(address)
+            attempt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as problem:
+            attempt.close()
+            failure = problem
+        else:
+            return attempt
+    raise failure
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _authority(target: Endpoint) -> str:
+    return f"{_bracketed(target.host)}:{target.port}"
 
 
 def _left(deadline: float) -> float:

@@ -1,0 +1,86 @@
+"""The last good keys, and for how long they count (RFC 9111 §4.2.4, RFC 5861 §4).
+
+Fresh until about 80 % of their age, then refreshed while they serve; past their age they serve while nobody can be
+asked, up to a bound. A clock that steps back makes a refresh due and never makes keys last longer than that bound.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any, Final, NamedTuple, cast
+
+from ._attempts import Fetched
+from ._jwks import KeySet
+
+_REFRESH_AT: Final = 0.8
+
+
+class Held(NamedTuple):
+    """Keys with their times: replaced as a whole, so that readers need no lock. `members` tells content apart."""
+
+    keys: KeySet
+    members: frozenset[object]
+    origin: object
+    fetched_at: float
+    age: float
+    refresh_at: float
+    lasts: float
+
+    def fresh(self, now: float) -> bool:
+        """Whether nobody needs to be asked."""
+        return self.fetched_at <= now < self.refresh_at
+
+    def usable(self, now: float) -> bool:
+        """Whether the keys may serve at all."""
+        return now - self.fetched_at < self.lasts
+
+    def forgotten(self, now: float, ended_at: float | None) -> bool:
+        """Whether nobody asked for long: no attempt has ended since the keys went stale, and twice the age is over."""
+        if now - self.fetched_at <= 2 * self.age:
+            return False
+        return ended_at is None or ended_at < self.fetched_at + self.age
+
+    def rebased(self, now: float) -> Held:
+        """The same keys on a clock that has stepped back: a refresh is due, and the bound counts from now."""
+        return self._replace(fetched_at=now, refresh_at=now)
+
+
+class Brought(NamedTuple):
+    """What an attempt brought, compared with what was held; made before any lock is taken."""
+
+    fetched: Fetched
+    keys: KeySet
+    members: frozenset[object]
+    new: bool
+    fruitful: bool
+
+    def held(self, now: float, stale_if_error: float) -> Held:
+        """These keys as those held from `now` on. The jitter spreads the refreshes of many processes."""
+        age = self.fetched.age
+        refresh_at = now + _REFRESH_AT * age * (1 - random.random() / 10)  # noqa: S311 - guards nothing
+        return Held(self.keys, self.members, self.fetched.origin, now, age, refresh_at, age + stale_if_error)
+
+
+def compare(held: Held | None, fetched: Fetched) -> Brought:
+    """What is new. Equal content keeps the key-set object, in whatever order it came: what hangs on it lives on.
+
+    Raises ValueError for "not modified" where nothing is held.
+    """
+    if fetched.keys is None:
+        if held is None:
+            raise ValueError("not modified, though nothing is held")
+        return Brought(fetched, held.keys, held.members, False, False)
+    members = members_of(fetched.keys)
+    if held is not None and members == held.members:
+        return Brought(fetched, held.keys, held.members, False, False)
+    return Brought(fetched, fetched.keys, members, True, held is None or not members <= held.members)
+
+
+def members_of(keys: KeySet) -> frozenset[object]:
+    """What a key set was made of, free of order: the JWKs as text, or the secrets."""
+    document = keys.document
+    if not isinstance(document, dict):
+        return frozenset(cast("list[object]", document))
+    jwks = cast("dict[str, list[Any]]", document)["keys"]
+    return frozenset(json.dumps(jwk, sort_keys=True) for jwk in jwks)
