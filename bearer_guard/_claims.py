@@ -93,11 +93,12 @@ class ClaimRules:
     def check_times(self, claims: Claims, now: float) -> None:
         """Raise ExpiredToken, TokenNotYetValid or InvalidClaim unless `now` is in the claims' window."""
         begins, ends = self.window(claims)
-        if now >= ends:
-            older = "" if self.max_token_age is None else f" or older than max_token_age {self.max_token_age:g} s"
-            raise ExpiredToken(f"expired{older}, leeway {self.leeway:g} s")
-        if now < begins:
+        if begins <= now < ends:  # said so that a clock which returns NaN lets nobody in
+            return
+        if now < begins and now < ends:
             raise TokenNotYetValid(f"nbf or iat is in the future, leeway {self.leeway:g} s")
+        older = "" if self.max_token_age is None else f" or older than max_token_age {self.max_token_age:g} s"
+        raise ExpiredToken(f"expired{older}, leeway {self.leeway:g} s")
 
     def refused_by_time(self, claims: Claims, now: float) -> bool:
         """Whether `check_times` refuses these claims, of which nobody knows yet whether they are true."""
