@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 
@@ -44,7 +45,8 @@ def main() -> None:
     print(f"curl -i {url}/v1/user-status")
     print(f"curl -i -H 'Authorization: {authorization}' {url}/v1/user-status", flush=True)
     app = create_app(Guard(issuer.verifier(), realm="users"))
-    uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning")).run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning")).run(sockets=[listener])
 
 
 if __name__ == "__main__":

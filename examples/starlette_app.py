@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 import uvicorn
@@ -65,7 +66,8 @@ def main() -> None:
             f"-d grant_type=client_credentials {provider.token_endpoint}"
         )
         print(f'curl -i -X POST -H "Authorization: Bearer $TOKEN" {url}/v1/user-status', flush=True)
-        uvicorn.Server(uvicorn.Config(create_app(guard), log_level="warning")).run(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(uvicorn.Config(create_app(guard), log_level="warning")).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ def served(example: str) -> Iterator[list[str]]:
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=10)
+        assert process.returncode == 0, "Ctrl-C is the way to end an example, and no error"
 
 
 def shown(example: str) -> str:
