@@ -117,3 +117,25 @@ def test_the_document_is_kept_for_comparison_and_is_no_part_of_repr() -> None:
     assert load_jwks(document).document is document
     assert KeySet(()).document is None
     assert document["keys"][0]["x"] not in repr(load_jwks(document))
+
+
+def test_a_set_in_which_no_key_has_a_name_may_have_any() -> None:
+    keys = load_jwks(jwks(jwk(kid=ABSENT)))
+    assert keys.knows("whatever")
+    assert keys.fitting("ES256", "whatever", listed=False) == list(keys.keys)
+
+
+@pytest.mark.parametrize("named", ["k1", ABSENT])
+def test_kids_that_strangers_made_up_take_no_room(named: str) -> None:
+    keys = load_jwks(jwks(jwk(kid=named), jwk("RSA", kid=ABSENT)))
+    for number in range(1000):
+        keys.fitting("ES256", f"made up {number}", listed=False)
+        keys.fitting("RS256", f"made up {number}", listed=False)
+    keys.fitting("ES256", "k1", listed=False)
+    assert len(keys._fitting) <= 4
+
+
+def test_the_keys_to_try_are_chosen_once() -> None:
+    keys = load_jwks(jwks())
+    assert keys.fitting("ES256", "k1", listed=False) is keys.fitting("ES256", "k1", listed=False)
+    assert keys.fitting("ES256", "k1", listed=True) is not keys.fitting("ES256", "k1", listed=False)

@@ -179,6 +179,18 @@ def test_no_character_outside_ascii_becomes_one_inside_when_types_are_compared()
 
 
 @pytest.mark.parametrize("token", [T(), f"{H}.x.y", f"{H}..", f"{text(b'{}')}.{P}."])
+def test_a_header_that_is_known_is_not_read_again() -> None:
+    token = T()
+    first = parse(token)
+    assert first.new_header
+    assert first.header_segment() == token.partition(".")[0].encode()
+    known = {first.header_segment(): Header("known", None, None)}
+    again = parse(token, known)
+    assert not again.new_header
+    assert again.header == Header("known", None, None)
+    assert parse(T({"kid": "other"}), known).new_header
+
+
 def test_three_segments_that_begin_with_a_json_object_look_like_a_jws(token: str) -> None:
     assert looks_like_jws(token)
 
