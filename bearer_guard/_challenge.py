@@ -20,7 +20,7 @@ _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _NAME = re.compile(_TOKEN)
 # auth-param = token BWS "=" BWS ( token / quoted-string )                                            RFC 9110 §11.2
 _PARAM = re.compile(rf'[ \t]*({_TOKEN})[ \t]*=[ \t]*(?:({_TOKEN})|"((?:[^"\\]|\\.)*)")[ \t]*')
-_SCHEME = re.compile(rf"[ \t]*({_TOKEN})(?:[ ]+|$)")
+_SCHEME = re.compile(rf"[ \t]*({_TOKEN})(?:[ ]+|[ \t]*(?:,|$))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ class Guard:
         optional: bool = False,
         error_body: ErrorBodyOf = oauth_error,
     ) -> None:
-        raise_problems("Guard", _problems(verifier, realm, error_body))
+        raise_problems("Guard", _problems(verifier, realm, optional, error_body))
         self._verifier = verifier
         self._realm = realm
         self._optional = optional
@@ -157,7 +157,7 @@ class Guard:
             _logger.info("refused with %d, %s", refused.status, refused)
 
 
-def _problems(verifier: object, realm: object, error_body: object) -> Iterable[str]:
+def _problems(verifier: object, realm: object, optional: object, error_body: object) -> Iterable[str]:
     if not isinstance(verifier, Verifier):
         yield "verifier must be a Verifier, such as JWTVerifier(issuer=..., audience=...)"
     elif not works(verifier):
@@ -169,5 +169,7 @@ def _problems(verifier: object, realm: object, error_body: object) -> Iterable[s
             Challenge(params={"realm": realm})
         except ConfigurationError:
             yield "realm may hold printable ASCII without quotes and backslashes only (RFC 6750 §3)"
+    if not isinstance(optional, bool):
+        yield "optional must be True or False"
     if not callable(error_body):
         yield "error_body must be a callable of (error, request) that returns an ErrorBody"

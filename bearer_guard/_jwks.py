@@ -53,7 +53,7 @@ class KeySet:
         if fitting is None:
             named = self.keys if kid is None else self._by_kid.get(kid, self._without_kid)
             fitting = [key for key in named if key.fits(algorithm, listed=listed)][:MAX_TRIED]
-            if fitting and self.knows(kid):  # what a stranger makes up takes no room
+            if fitting and (kid is None or kid in self._by_kid):  # what a stranger makes up takes no room
                 self._fitting[wanted] = fitting
         return fitting
 

@@ -127,7 +127,7 @@ class StaticJWKSet(FixedKeys):
         """The keys in a file that holds a JWK Set or one PEM text, read once, now."""
         try:
             content = Path(path).read_bytes()
-        except OSError as failure:
+        except (OSError, TypeError, ValueError) as failure:
             raise ConfigurationError(f"StaticJWKSet: the file cannot be read: {failure}") from failure
         return cls.from_pem(content) if b"-----BEGIN" in content else cls(content)
 

@@ -96,21 +96,21 @@ class Policy:
             yield "transport belongs to keys=RemoteJWKSet(url, transport=...) when keys are given"
         if self.algorithms is None:
             return
-        if isinstance(self.algorithms, str) or not self.algorithms:
+        if not isinstance(self.algorithms, tuple) or not self.algorithms:
             yield 'algorithms must be a list of names, such as ["RS256"]'
             return
         for name in self.algorithms:
-            if name not in ALGORITHMS:
+            if not isinstance(name, str) or name not in ALGORITHMS:
                 yield f"algorithm {name!r} is not supported: choose from {', '.join(ALGORITHMS)}"
             elif name not in (keys.algorithms if isinstance(keys, KeySource) else ALGORITHMS.keys() - SYMMETRIC):
                 yield f"algorithm {name!r} does not fit: HS* needs keys=SharedSecret(...), all others public keys"
 
     def _type_problems(self) -> Iterable[str]:
-        if self.profile not in _TYPES:
+        if not isinstance(self.profile, str) or self.profile not in _TYPES:
             yield f"profile must be one of {', '.join(map(repr, _TYPES))}"
-        if isinstance(self.types, str) or not all(typ is None or isinstance(typ, str) for typ in self.types):
+        if not isinstance(self.types, tuple) or not all(typ is None or isinstance(typ, str) for typ in self.types):
             yield 'types must be a list of strings, None for an absent typ, such as types=["at+jwt", None]'
-        elif self.profile == "rfc9068" and tuple(self.types):
+        elif self.profile == "rfc9068" and self.types:
             yield 'types cannot be chosen with profile="rfc9068", which demands at+jwt'
 
     def _claim_problems(self) -> Iterable[str]:
@@ -142,6 +142,15 @@ def audience_problems(audience: object) -> Iterable[str]:
         yield "audience must be a string or a container of strings"
     elif isinstance(audience, list | tuple | frozenset) and not audience:
         yield "audience is empty and would admit nobody: name this API's identifier"
+    elif isinstance(audience, list | tuple | set | frozenset) and not all(
+        isinstance(name, str) and name for name in audience
+    ):
+        yield "audience must hold strings, none of them empty"
+
+
+def as_listed(given: Any) -> Any:
+    """`given` as a tuple where it is a series, since it is read more than once; anything else is left to be judged."""
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes) else given
 
 
 def leeway_problems(leeway: object) -> Iterable[str]:

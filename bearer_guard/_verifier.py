@@ -47,11 +47,12 @@ class Verifier:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "_flow" in cls.__dict__:
-            cls._blocking = cls._coroutine = False
-        else:
-            cls._blocking = cls._blocking or "verify" in cls.__dict__
-            cls._coroutine = cls._coroutine or "averify" in cls.__dict__
+        cls._blocking = cls._coroutine = False
+        for base in cls.__mro__:  # mixins too: whatever stands before the flow must be asked
+            if "_flow" in base.__dict__:
+                break
+            cls._blocking = cls._blocking or "verify" in base.__dict__
+            cls._coroutine = cls._coroutine or "averify" in base.__dict__
 
     def verify(self, token: str) -> AccessToken:
         """What `token` says, from blocking code. Raises AccessDenied or AuthorityUnavailable."""

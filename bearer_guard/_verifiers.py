@@ -18,7 +18,7 @@ from ._errors import BadSignature, InvalidToken, UntrustedIssuer, raise_problems
 from ._flow import Flow, Transport
 from ._jws import CompactJWS, Header, looks_like_jws, parse
 from ._keys import KeySource
-from ._policy import REQUIRED, Policy
+from ._policy import REQUIRED, Policy, as_listed
 from ._signature import SignatureCheck
 from ._strict import json_object
 from ._token import AccessToken
@@ -66,12 +66,12 @@ class JWTVerifier(Verifier):
             issuer=issuer,
             audience=audience,
             keys=keys,
-            algorithms=algorithms,
+            algorithms=as_listed(algorithms),
             profile=profile,
-            types=types,
+            types=as_listed(types),
             leeway=leeway,
             scope_claims=scope_claims,
-            required_claims=required_claims,
+            required_claims=as_listed(required_claims),
             max_token_age=max_token_age,
             validate=validate,
             cache_size=cache_size,
@@ -79,7 +79,7 @@ class JWTVerifier(Verifier):
             transport=transport,
         )
         self.issuer: Final = issuer
-        self._signatures: Final = SignatureCheck(policy.key_source(), algorithms)
+        self._signatures: Final = SignatureCheck(policy.key_source(), policy.algorithms)
         self._rules: Final = policy.rules()
         self._types: Final = policy.accepted_types()
         self._scope_claims: Final = scope_claims

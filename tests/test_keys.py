@@ -1,4 +1,4 @@
-"""Key sources whose keys never change: a document, a file, a PEM text."""
+"""Key sources that never change: documents, files, PEM; what is skipped, what is refused, and what a source answers."""
 
 from __future__ import annotations
 
@@ -11,146 +11,188 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from bearer_guard import BadSignature, ConfigurationError, Guard, JWTVerifier, StaticJWKSet, UnknownKey
-from bearer_guard._keys import KeySource
-from bearer_guard.issuer import SigningKey
-from bearer_guard.testing import LocalIssuer
-
-API = "https://api.example.com"
-issuer = LocalIssuer(API)
-KEYS = {"EC": ec.generate_private_key(ec.SECP256R1()), "OKP": ed25519.Ed25519PrivateKey.generate()}
-KEYS["RSA"] = rsa.generate_private_key(65537, 2048)  # type: ignore[assignment]
+from bearer_guard import ConfigurationError, StaticJWKSet, UnknownKey
+from bearer_guard._flow import Flow, run
+from bearer_guard._io import IO
+from bearer_guard._jose import ASYMMETRIC
+from bearer_guard._keys import FixedKeys
+from tests.tokens import jwk, jwks, private_key
 
 
-def pem(key: Any) -> bytes:
-    octets: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    return octets
+def public_pem(kind: str = "P-256") -> bytes:
+    return private_key(kind).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-def certificate(key: Any) -> bytes:
+def certificate(kind: str = "P-256") -> bytes:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "id.example.com")])
-    now = datetime.datetime(2026, 1, 1)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now)
-    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    builder = x509.CertificateBuilder(
+        name, name, private_key(kind).public_key(), 1, start, start + datetime.timedelta(days=1)
+    )
+    return builder.sign(private_key(kind), hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
-def verifies(source: StaticJWKSet, key: Any, algorithm: str, **options: Any) -> bool:
-    signing = SigningKey(key, algorithm=algorithm)
-    token = issuer.token(headers={"alg": algorithm, "kid": "whatever"})
-    segments = token.split(".")
-    from bearer_guard._jws import compact
-    from bearer_guard._strict import b64url_decode
-
-    header, claims = (b64url_decode(segment.encode()) for segment in segments[:2])
-    token = compact(header, claims, signing.sign)
-    try:
-        JWTVerifier(issuer=issuer.issuer, audience=API, keys=source, **options).verify(token)
-    except (BadSignature, UnknownKey):
-        return False
-    return True
+def only_problem(build: Any) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        build()
+    (problem,) = caught.value.problems
+    return problem
 
 
-@pytest.mark.parametrize(("kind", "algorithm"), [("EC", "ES256"), ("OKP", "Ed25519"), ("RSA", "RS256")])
-@pytest.mark.parametrize("text", [str, bytes], ids=["str", "bytes"])
-def test_a_pem_key_verifies_tokens_of_any_kid(kind: str, algorithm: str, text: type) -> None:
-    given = pem(KEYS[kind]) if text is bytes else pem(KEYS[kind]).decode()
-    assert verifies(StaticJWKSet.from_pem(given), KEYS[kind], algorithm)
-    assert not verifies(StaticJWKSet.from_pem(pem(ec.generate_private_key(ec.SECP256R1()))), KEYS[kind], algorithm)
-
-
-def test_a_certificate_brings_its_key() -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    assert verifies(StaticJWKSet.from_pem(certificate(key)), key, "ES256")
-
-
-def test_an_algorithm_binds_a_pem_key() -> None:
-    source = StaticJWKSet.from_pem(pem(KEYS["RSA"]), algorithm="PS256", kid="whatever")
-    assert verifies(source, KEYS["RSA"], "PS256")
-    assert not verifies(source, KEYS["RSA"], "RS256")
-    assert "EdDSA" not in repr(StaticJWKSet.from_pem(pem(KEYS["OKP"])))
-
-
-def test_the_deprecated_name_counts_only_where_it_is_listed() -> None:
-    source = StaticJWKSet.from_pem(pem(KEYS["OKP"]))
-    assert not verifies(source, KEYS["OKP"], "EdDSA")
-    assert verifies(source, KEYS["OKP"], "EdDSA", algorithms=["EdDSA"])
-
-
-def private(key: Any) -> bytes:
-    octets: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return octets
+def outcome(flow: Flow[Any]) -> Any:
+    return run(flow, IO)
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        (private(KEYS["EC"]), "this is a private key: give the public key"),
-        (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "not a PEM public key"),
-        ("nothing of the kind", "not a PEM public key"),
-        (Path("key.pem"), "from_file reads a path"),
-        (pem(rsa.generate_private_key(65537, 1024)), "2048 to 8192 bits"),
-        (pem(dsa.generate_private_key(2048)), "key type not supported"),
-    ],
-    ids=["private", "broken", "text", "path", "short", "DSA"],
+    "document", [jwks(), json.dumps(jwks()), json.dumps(jwks()).encode()], ids=["dict", "str", "bytes"]
 )
-def test_a_pem_text_that_is_no_usable_public_key_names_the_fix(given: Any, sentence: str) -> None:
-    with pytest.raises(ConfigurationError, match=sentence):
-        StaticJWKSet.from_pem(given)
+def test_a_set_is_a_document_or_its_text(document: Any) -> None:
+    assert [key.kid for key in StaticJWKSet(document).current().keys] == ["k1"]
 
 
-def test_a_pem_key_and_an_algorithm_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="does not fit"):
-        StaticJWKSet.from_pem(pem(KEYS["EC"]), algorithm="RS256")
+def test_a_set_is_read_from_a_file_once(tmp_path: Path) -> None:
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps(jwks()))
+    for given in (path, str(path)):
+        source = StaticJWKSet.from_file(given)
+        assert source.current().knows("k1")
+    path.unlink()
+    assert source.current().knows("k1")
 
 
-@pytest.mark.parametrize("given", [issuer.jwks(), json.dumps(issuer.jwks()), json.dumps(issuer.jwks()).encode()])
-def test_a_document_is_a_dict_or_its_json(given: Any) -> None:
-    verifier = JWTVerifier(issuer=issuer.issuer, audience=API, keys=StaticJWKSet(given))
-    assert verifier.verify(issuer.token()).subject == "local-user"
+@pytest.mark.parametrize("content", [public_pem(), certificate()], ids=["key", "certificate"])
+def test_a_file_may_hold_one_pem_text(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(b"# the signing key\n" + content)
+    (key,) = StaticJWKSet.from_file(path).current().keys
+    assert key.algorithms == {"ES256"}
+    assert key.kid is None
 
 
-@pytest.mark.parametrize("given", ["", "{", "[]", "[" * 100_000, "{}", {"keys": {}}, {"keys": [{"kty": "oct"}]}])
-def test_a_document_that_is_no_key_set_names_the_fix(given: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"StaticJWKSet: .*(give a JWK Set|from_pem)"):
-        StaticJWKSet(given)
+def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent.json", tmp_path):
+        assert only_problem(lambda path=path: StaticJWKSet.from_file(path)).startswith(
+            "StaticJWKSet: the file cannot be read"
+        )
 
 
-def test_a_file_holds_a_key_set_or_a_pem_text(tmp_path: Path) -> None:
-    jwks, text = tmp_path / "keys.json", tmp_path / "key.pem"
-    jwks.write_text(json.dumps(issuer.jwks()))
-    text.write_bytes(pem(KEYS["EC"]))
-    assert JWTVerifier(issuer=issuer.issuer, audience=API, keys=StaticJWKSet.from_file(jwks)).verify(issuer.token())
-    assert verifies(StaticJWKSet.from_file(str(text)), KEYS["EC"], "ES256")
-    with pytest.raises(ConfigurationError, match="cannot be read"):
-        StaticJWKSet.from_file(tmp_path / "absent.json")
+@pytest.mark.parametrize("path", [None, 5, "a\x00b"])
+def test_what_is_no_path_is_a_mistake(path: Any) -> None:
+    assert only_problem(lambda: StaticJWKSet.from_file(path)).startswith("StaticJWKSet: ")
 
 
-def test_one_odd_key_is_skipped_and_reported_and_the_others_work() -> None:
-    source = StaticJWKSet({"keys": [{"kty": "XYZ"}, *issuer.jwks()["keys"], 7]})
-    guard = Guard(JWTVerifier(issuer=issuer.issuer, audience=API, keys=source))
-    assert guard._verifier.verify(issuer.token())
-    (status,) = guard.status()["sources"]
-    assert status["state"] == "fresh"
-    assert status["skipped"] == ["key 0: key type not supported", "key 2: not a JSON object"]
-    guard.warm()
+@pytest.mark.parametrize(
+    ("document", "fix"),
+    [
+        (public_pem().decode(), "StaticJWKSet.from_pem for a PEM key"),
+        ("", "give a JWK Set"),
+        ("{", "give a JWK Set"),
+        (b"\xff\xff", "give a JWK Set"),
+        ("[" * 100_000, "give a JWK Set"),
+        ("[]", "not a JSON object with an array called keys: give a JWK Set"),
+        (None, "not a JSON object with an array called keys"),
+        (jwk(), "not a JSON object with an array called keys"),
+        ([jwk()], "not a JSON object with an array called keys"),
+        ({"keys": []}, "no usable key: give a JWK Set with at least one public signature key"),
+        (jwks(jwk(use="enc")), "no usable key (key 0: use is not sig)"),
+        (jwks(jwk(alg=["ES256"])), "no usable key (key 0: alg is unknown or does not fit the key)"),
+        (jwks({"kty": "oct", "k": "AAAA"}), "a symmetric key has no place in a set of public keys"),
+        (jwks(jwk("RSA-1024")), "an RSA key needs 2048 to 8192 bits"),
+        ({"keys": [jwk()] * 101}, "more than 100 keys"),
+    ],
+)
+def test_what_is_no_set_of_public_keys_is_a_mistake_that_names_its_fix(document: Any, fix: str) -> None:
+    problem = only_problem(lambda: StaticJWKSet(document))
+    assert problem.startswith("StaticJWKSet: ")
+    assert fix in problem
 
 
-def test_private_members_are_not_used_and_somebody_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    jwk = {**issuer.jwks()["keys"][0], "d": "c2VjcmV0"}
-    with caplog.at_level(logging.WARNING, "bearer_guard"):
-        source = StaticJWKSet({"keys": [jwk]})
-    assert "key 0 of the static JWK set carries private members" in caplog.text
-    assert "c2VjcmV0" not in caplog.text + repr(source)
-    assert JWTVerifier(issuer=issuer.issuer, audience=API, keys=source).verify(issuer.token())
+def test_unusable_members_are_skipped_and_reported() -> None:
+    status = StaticJWKSet(jwks(jwk(use="enc"), jwk(), {"kty": "XYZ"})).status()
+    assert status["skipped"] == ["key 0: use is not sig", "key 2: key type not supported"]
+    assert (status["source"], status["state"], status["fetches"]) == ("static JWK set", "fresh", {})
+    assert (status["age"], status["next_refresh"], status["last_error"]) == (None, None, None)
+    json.dumps(status)
 
 
-def test_a_source_that_says_nothing_is_none() -> None:
-    source = KeySource()
-    assert source.arrival() == 0
+def test_private_members_are_worth_a_warning_that_does_not_repeat_them(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="bearer_guard"):
+        source = StaticJWKSet(jwks(jwk(), jwk("RSA", d="s3cr3t")))
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == "key 1 of the static JWK set carries private members: its issuer should be told"
+    assert "s3cr3t" not in repr(source)
+
+
+@pytest.mark.parametrize("kind", ["RSA", "P-256", "P-384", "P-521", "secp256k1", "Ed25519", "Ed448"])
+def test_a_pem_public_key_is_a_set_of_one(kind: str) -> None:
+    for pem in (public_pem(kind), public_pem(kind).decode()):
+        (key,) = StaticJWKSet.from_pem(pem).current().keys
+        assert key.kid is None
+        assert key.possible
+
+
+def test_the_key_of_a_certificate_is_used_whatever_the_certificate_says() -> None:
+    (key,) = StaticJWKSet.from_pem(certificate("RSA"), algorithm="RS512", kid="c1").current().keys
+    assert (key.kid, key.algorithms) == ("c1", {"RS512"})
+
+
+@pytest.mark.parametrize(
+    ("pem", "parameters", "fix"),
+    [
+        (Path("key.pem"), {}, "StaticJWKSet.from_file reads a path"),
+        (None, {}, "give the PEM text"),
+        ("", {}, "not a PEM public key or certificate"),
+        ("key.pem", {}, "not a PEM public key or certificate"),
+        (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", {}, "not a PEM public key"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", {}, "not a PEM public key or certificate"),
+        (public_pem("RSA-1024"), {}, "an RSA key needs 2048 to 8192 bits"),
+        (public_pem(), {"algorithm": "RS256"}, "alg is unknown or does not fit the key"),
+        (public_pem(), {"algorithm": "HS256"}, "alg is unknown or does not fit the key"),
+        (public_pem(), {"algorithm": "none"}, "alg is unknown or does not fit the key"),
+        (public_pem(), {"kid": 5}, "kid is not a string"),
+        (
+            x25519.X25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+            {},
+            "key type not supported",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_no_pem_public_key_is_a_mistake_that_names_its_fix(pem: Any, parameters: Any, fix: str) -> None:
+    problem = only_problem(lambda: StaticJWKSet.from_pem(pem, **parameters))
+    assert problem.startswith("StaticJWKSet.from_pem: ")
+    assert fix in problem
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL, PrivateFormat.OpenSSH])
+def test_a_private_key_is_refused_and_not_repeated(form: PrivateFormat) -> None:
+    pem = private_key("RSA").private_bytes(Encoding.PEM, form, NoEncryption())
+    for given in (pem, pem.decode()):
+        problem = only_problem(lambda given=given: StaticJWKSet.from_pem(given))
+        assert "this is a private key: give the public key that belongs to it" in problem
+        assert pem.decode()[40:80] not in problem
+
+
+def test_a_source_that_never_changes_answers_at_once_and_has_nothing_newer() -> None:
+    source = StaticJWKSet(jwks())
+    keys = source.current()
+    assert outcome(source.obtain()) is keys
+    assert outcome(source.warming()) is None
+    assert outcome(source.newer(source.arrival(), keys)) is None
     assert not source.can_refetch()
-    for ask in (source.current, source.obtain, source.status, lambda: source.missing(0, bool)):
-        with pytest.raises(NotImplementedError):
-            ask()
+    with pytest.raises(UnknownKey, match="none of static JWK set fits"):
+        outcome(source.missing(source.arrival(), lambda keys: True))
+
+
+def test_a_set_of_public_keys_is_for_asymmetric_algorithms_alone() -> None:
+    assert StaticJWKSet(jwks()).algorithms == ASYMMETRIC
+    assert not any(name.startswith("HS") for name in ASYMMETRIC)
+
+
+def test_repr_says_how_many_keys_there_are_and_none_of_them() -> None:
+    source = StaticJWKSet(jwks(jwk(), jwk(use="enc")))
+    assert repr(source) == "StaticJWKSet(KeySet(1 keys, 1 skipped))"
+    assert repr(FixedKeys(source.current(), name="x", algorithms=ASYMMETRIC)) == "FixedKeys(KeySet(1 keys, 1 skipped))"

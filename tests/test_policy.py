@@ -10,6 +10,8 @@ from bearer_guard import (
     ConfigurationError,
     Guard,
     IntrospectionVerifier,
+    InvalidClaim,
+    InvalidToken,
     JWTVerifier,
     MultiIssuer,
     RemoteJWKSet,
@@ -60,6 +62,13 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"types": "at+jwt"}, "types must be a list of strings"),
     ({"types": [1]}, "types must be a list of strings"),
     ({"types": ["JWT"], "profile": "rfc9068"}, "types cannot be chosen"),
+    ({"types": None}, "types must be a list of strings"),
+    ({"types": 5}, "types must be a list of strings"),
+    ({"algorithms": 5}, r'such as \["RS256"\]'),
+    ({"algorithms": [["RS256"]]}, "is not supported"),
+    ({"profile": []}, "profile must be one of"),
+    ({"audience": [1]}, "audience must hold strings"),
+    ({"audience": {""}}, "audience must hold strings"),
     ({"leeway": -1}, "leeway must be 0 to 300 seconds"),
     ({"leeway": 301}, "leeway must be 0 to 300 seconds"),
     ({"leeway": float("nan")}, "leeway must be 0 to 300 seconds"),
@@ -122,6 +131,17 @@ def test_what_makes_sense_is_accepted(changes: dict[str, Any]) -> None:
     assert isinstance(verifier(**changes), JWTVerifier)
 
 
+def test_a_series_that_can_be_read_once_counts_all_the_same() -> None:
+    strict = verifier(
+        issuer=issuer.issuer, required_claims=(name for name in ["tenant"]), types=(typ for typ in ["at+jwt"])
+    )
+    with pytest.raises(InvalidClaim):
+        strict.verify(issuer.token())
+    assert strict.verify(issuer.token(tenant="eu"))
+    with pytest.raises(InvalidToken):
+        strict.verify(issuer.token(tenant="eu", headers={"typ": "JWT"}))
+
+
 class AsyncOnly(Verifier):
     async def averify(self, token: str) -> Any:
         raise NotImplementedError
@@ -147,6 +167,10 @@ OTHERS: dict[str, tuple[Any, str]] = {
     "a scope with a quote": (lambda: any_of('a"b'), "is not a scope"),
     "a realm with a line break": (lambda: Guard(issuer.verifier(), realm="a\r\nb"), "realm may hold"),
     "a realm that is no text": (lambda: Guard(issuer.verifier(), realm=1), "realm must be a string"),  # type: ignore[arg-type]
+    "an optional that is no yes or no": (
+        lambda: Guard(issuer.verifier(), optional="false"),  # type: ignore[arg-type]
+        "optional must be True or False",
+    ),
     "no verifier": (lambda: Guard(None), "verifier must be a Verifier"),  # type: ignore[arg-type]
     "a verifier that decides nothing": (lambda: Guard(Nothing()), "must override verify or averify"),
     "an error body that is none": (lambda: Guard(issuer.verifier(), error_body={}), "error_body"),  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
-    max_leaves=20,
+    max_leaves=10,
 )
 json_objects = st.dictionaries(st.text(max_size=4), json_values, max_size=5)
 
@@ -82,7 +82,7 @@ def test_a_foreign_octet_anywhere_is_refused(text: bytes) -> None:
             assert decoded(replaced) is None
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None)
 @given(json_objects, st.booleans(), st.sampled_from([None, 1]))
 def test_what_the_standard_library_writes_is_read_as_it_reads_it(value: Any, ascii_only: bool, indent: Any) -> None:
     octets = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()

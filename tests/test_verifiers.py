@@ -377,3 +377,30 @@ def test_any_other_exception_of_a_verifier_propagates_and_admits_nobody() -> Non
         Guard(Broken()).check(REQUEST)
     with pytest.raises(KeyError):
         asyncio.run(Guard(Broken()).acheck(REQUEST))
+
+
+def test_a_mixin_that_refuses_is_never_bypassed(issuer: LocalIssuer) -> None:
+    class Audited:
+        def verify(self, token: str) -> AccessToken:
+            raise InactiveToken("audited")
+
+    class Mixed(Audited, JWTVerifier):
+        pass
+
+    mixed = Mixed(issuer=issuer.issuer, audience=API, keys=issuer.keys())
+    incoming = IncomingRequest("GET", "/", issuer.authorization())
+    with pytest.raises(InactiveToken):
+        Guard(mixed).check(incoming)
+    with pytest.raises(InactiveToken):
+        asyncio.run(Guard(mixed).acheck(incoming))
+
+
+def test_made_up_kids_take_no_room() -> None:
+    from bearer_guard import SharedSecret
+
+    source = SharedSecret(bytes(range(7, 250, 5)))
+    keys = source.current()
+    assert keys is not None
+    for number in range(100):
+        keys.fitting("HS256", f"made up {number}", listed=False)
+    assert not keys._fitting

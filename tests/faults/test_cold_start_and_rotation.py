@@ -1,0 +1,195 @@
+"""Cold starts and rotations: no good token is lost, and the provider is asked once for each change."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bearer_guard._attempts import REFETCH_CEILING
+from tests.faults.provider import PATIENCE, Provider, document
+from tests.faults.scene import COLOURS, JWKS, Scene, alike, keys, together, token
+
+
+@pytest.mark.parametrize(("colour", "callers"), [("threads", 64), ("asyncio", 200), ("trio", 200)])
+def test_a_cold_start_under_load_makes_one_fetch(scene: Scene, colour: str, callers: int) -> None:
+    assert alike(scene.ask_in(colour, [token()] * callers), 200)
+    assert scene.fetches == 1
+
+
+def test_a_cold_start_makes_one_fetch_across_threads_and_event_loops(scene: Scene) -> None:
+    asked = [token()] * 50
+    with scene.provider.held(), ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(scene.ask_in, colour, asked, 50) for colour in COLOURS]
+        scene.provider.wait_for(1)
+        scene.provider.gate.set()
+        assert all(alike(answer.result(PATIENCE), 200) for answer in answers)
+    assert scene.fetches == 1
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_unknown_kids_in_a_cold_start_refuse_nobody_else_and_stay_within_the_budget(scene: Scene, colour: str) -> None:
+    asked = [token(), token(kid="strange")] * 30
+    with scene.provider.held(), ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(scene.ask_in, colour, asked)
+        scene.provider.wait_for(1)
+        scene.provider.gate.set()
+        assert answer.result(PATIENCE) == [200, 401] * 30
+    assert scene.fetches <= 1 + 2  # a token that came while an attempt was under way is worth one more
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_ten_rotations_under_load_refuse_no_good_token_and_make_one_fetch_each(warm: Scene, colour: str) -> None:
+    for number in range(2, 12):
+        warm.publish(keys(number - 1, number))
+        asked = [token(number - 1), token(number)] * 20
+        assert alike(warm.ask_in(colour, asked, 16), 200)
+        assert warm.fetches == number
+        warm.clock.pass_by(1)
+    assert warm.settle()["fetches"]["failed"] == 0
+
+
+def test_rotations_while_requests_never_pause_refuse_no_good_token(warm: Scene) -> None:
+    newest, stop, refused = [1], threading.Event(), []
+
+    def call_without_end() -> None:
+        while not stop.is_set():
+            number = newest[0]
+            if (status := warm.ask(token(number))) != 200:
+                refused.append((number, status))
+
+    with ThreadPoolExecutor(4) as pool:
+        callers = [pool.submit(call_without_end) for _ in range(4)]
+        for number in range(2, 12):
+            warm.publish(keys(*range(1, number + 1)))
+            newest[0] = number
+            warm.provider.wait_for(number)
+            warm.settle()
+        stop.set()
+        assert [caller.result(PATIENCE) for caller in callers] == [None] * 4
+    assert refused == []
+    assert warm.fetches == 11
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_rotation_inside_the_cool_down_is_found_by_what_is_left_of_the_budget(warm: Scene, colour: str) -> None:
+    assert warm.ask(token(kid="strange")) == 401
+    warm.publish(keys(1, 2))
+    assert alike(warm.ask_in(colour, [token(2)] * 30), 200)
+    assert warm.fetches == 3
+
+
+def test_more_rotations_than_the_ceiling_in_one_cool_down_wait_for_its_end(warm: Scene) -> None:
+    for number in range(REFETCH_CEILING):
+        warm.publish(keys(1, 2 + number % 2))
+        assert warm.ask(token(2 + number % 2)) == 200
+    warm.publish(keys(1, 4))
+    assert warm.ask(token(4)) == 401
+    assert warm.fetches == 1 + REFETCH_CEILING
+    warm.clock.pass_by(30)
+    assert warm.ask(token(4)) == 200
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_the_same_kid_with_a_new_key_is_found_by_its_bad_signature(warm: Scene, colour: str) -> None:
+    renamed = {"keys": [{**keys(2)["keys"][0], "kid": "k1"}]}
+    warm.publish(renamed)
+    assert alike(warm.ask_in(colour, [token(2, kid="k1")] * 30), 200)
+    assert warm.fetches == 2
+    assert warm.ask(token(1)) == 401
+
+
+def test_a_bad_signature_verifies_nothing_again_when_the_refetch_brings_the_same_keys(warm: Scene) -> None:
+    before = warm.source.current()
+    assert warm.ask(token(2, kid="k1")) == 401
+    assert warm.fetches == 2
+    assert warm.source.current() is before
+
+
+def test_bad_signatures_and_unknown_kids_spend_one_budget(warm: Scene) -> None:
+    assert warm.ask(token(2, kid="k1")) == 401
+    assert warm.ask(token(kid="strange")) == 401
+    assert warm.ask(token(2, kid="k1")) == 401
+    assert warm.ask(token(kid="strange")) == 401
+    assert warm.fetches == 3
+
+
+def test_a_bad_signature_stays_a_401_while_the_provider_is_down(warm: Scene) -> None:
+    warm.publish(document({}, 503))
+    assert warm.ask(token(2, kid="k1")) == 401
+    assert warm.ask(token(2, kid="k1")) == 401
+    assert warm.ask(token(1)) == 200
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_removed_key_is_gone_after_the_refresh(warm: Scene, colour: str) -> None:
+    warm.publish(keys(2))
+    warm.clock.pass_by(500)
+    with warm.provider.held():
+        assert alike(warm.ask_in(colour, [token(1)] * 5), 200)  # nobody waits for the refresh that this one begins
+    warm.settle()
+    assert alike(warm.ask_in(colour, [token(1)] * 5), 401)
+    assert alike(warm.ask_in(colour, [token(2)] * 5), 200)
+
+
+def test_one_unusable_key_takes_nothing_down_and_is_reported(scene: Scene) -> None:
+    odd = [{"kty": "AKP", "alg": "unheard-of", "pub": "AA"}, {"kty": "RSA", "n": "!", "e": "AQAB"}, 7, None]
+    scene.publish({"keys": [*odd, *keys(1)["keys"]]})
+    assert scene.ask(token(1)) == 200
+    assert len(scene.source.status()["skipped"]) == len(odd)
+
+
+def test_equal_keys_in_another_order_are_the_same_keys(provider: Provider) -> None:
+    scene = Scene(provider)
+    scene.publish(keys(1, 2, 3))
+    scene.guard.warm()
+    before = scene.source.current()
+    scene.publish(keys(3, 1, 2))
+    scene.clock.pass_by(590)
+    assert scene.ask(token(2)) == 200
+    assert scene.settle()["fetches"] == {"begun": 2, "succeeded": 2, "failed": 0}
+    assert scene.source.current() is before
+
+
+def test_an_extra_member_that_differs_every_time_is_not_a_new_set(warm: Scene) -> None:
+    before = warm.source.current()
+    for time in range(5):
+        warm.publish({**keys(1), "generated_at": time})
+        assert warm.ask(token(kid=f"strange{time}")) == 401
+    assert warm.fetches == 3
+    assert warm.source.current() is before
+
+
+def test_a_token_that_came_while_an_attempt_was_under_way_is_worth_one_more(warm: Scene) -> None:
+    # The answer was made before the key was published: it says nothing about a token that came after.
+    first, answered = threading.Event(), []
+
+    def old_keys_first(connection: object, asked: object) -> None:
+        behaviour = document(keys(1)) if not answered else document(keys(1, 2))
+        answered.append(behaviour)
+        first.wait(PATIENCE)
+        connection.sendall(behaviour.octets())  # type: ignore[attr-defined]
+
+    warm.publish(old_keys_first)
+    with ThreadPoolExecutor(2) as pool:
+        stranger = pool.submit(warm.ask, token(kid="strange"))
+        warm.provider.wait_for(2, JWKS)
+        good = pool.submit(warm.ask, token(2))
+        first.set()
+        assert (stranger.result(PATIENCE), good.result(PATIENCE)) == (401, 200)
+    assert warm.fetches == 3
+
+
+def test_two_sources_of_one_provider_do_not_wait_for_each_other(provider: Provider) -> None:
+    slow, quick = Scene(provider), Scene(provider)
+    provider.serve("/slow", provider.hang)
+    slow.source._url = provider.url + "/slow"
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(slow.guard.warm)
+        provider.wait_for(1, "/slow")
+        assert together(*[lambda: quick.ask(token())] * 8) == [200] * 8
+        assert not waiting.done()
+        provider.close()
+        with pytest.raises(Exception, match="authority_unavailable"):
+            waiting.result(PATIENCE)

@@ -1,0 +1,116 @@
+"""A thousand random kids: the provider hears of them at most twice in a cool-down, and good tokens never notice."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+
+from tests.faults.provider import Behaviour, Provider, document
+from tests.faults.scene import COLOURS, Scene, alike, keys, token
+
+_numbers = itertools.count()
+
+
+def strange(count: int) -> list[str]:
+    """Good signatures under kids that nobody has published."""
+    return [token(kid=f"strange-{next(_numbers)}") for _ in range(count)]
+
+
+def refusing(provider: Provider) -> Behaviour:
+    """A provider that is down: the connection is closed without a word."""
+    del provider
+    return lambda connection, asked: None
+
+
+PROVIDERS = {
+    "up": (document(keys(1)), {401}),
+    "down": (None, {503}),
+    "500": (document({}, 500), {503}),
+    "429": (document({}, 429, Retry_After="20"), {503}),
+}
+
+
+@pytest.mark.parametrize("provider_is", PROVIDERS)
+def test_a_thousand_random_kids_in_sequence(warm: Scene, provider_is: str) -> None:
+    behaviour, expected = PROVIDERS[provider_is]
+    warm.publish(behaviour or refusing(warm.provider))
+    seen = set()
+    for number, presented in enumerate(strange(1000)):
+        seen.add(warm.ask(presented))
+        if number % 50 == 0:
+            assert warm.ask(token()) == 200
+        warm.clock.pass_by(0.029)  # all of them in 29 s
+    assert seen == expected
+    assert warm.fetches <= 1 + 2
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("provider_is", PROVIDERS)
+def test_a_thousand_random_kids_at_once(warm: Scene, provider_is: str, colour: str) -> None:
+    behaviour, expected = PROVIDERS[provider_is]
+    warm.publish(behaviour or refusing(warm.provider))
+    asked = [*strange(500), *[token()] * 20, *strange(500)]
+    statuses = warm.ask_in(colour, asked)
+    assert alike(statuses[500:520], 200)
+    assert set(statuses[:500] + statuses[520:]) == expected
+    assert warm.fetches <= 1 + 2
+
+
+@pytest.mark.parametrize("provider_is", PROVIDERS)
+def test_random_kids_for_five_minutes_make_at_most_two_fetches_in_any_thirty_seconds(
+    provider: Provider, provider_is: str
+) -> None:
+    scene = Scene(provider, max_age=3600.0)
+    scene.guard.warm()
+    behaviour, expected = PROVIDERS[provider_is]
+    scene.publish(behaviour or refusing(provider))
+    moments, known, seen = [], scene.fetches, set()
+    for presented in strange(600):
+        seen.add(scene.ask(presented))
+        if scene.fetches > known:
+            known = scene.fetches
+            moments.append(scene.clock.now)
+        scene.clock.pass_by(0.5)
+    assert seen == expected
+    assert len(moments) >= 10  # and it never stops asking, either
+    assert all(third - first >= 30 for first, third in zip(moments, moments[2:], strict=False))
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_real_new_key_is_found_after_the_cool_down_that_strangers_began(warm: Scene, colour: str) -> None:
+    for presented in strange(10):
+        assert warm.ask(presented) == 401
+    warm.publish(keys(1, 2))
+    assert warm.ask(token(2)) == 401  # the one exception: the budget is spent, for one cool-down at most
+    warm.clock.pass_by(30)
+    assert alike(warm.ask_in(colour, [token(2)] * 20), 200)
+    assert warm.fetches == 1 + 2 + 1
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_new_key_of_a_provider_that_is_down_is_a_503_and_found_when_it_is_back(warm: Scene, colour: str) -> None:
+    warm.publish(document({}, 503))
+    assert alike(warm.ask_in(colour, [token(2)] * 10), 503)
+    assert alike(warm.ask_in(colour, [token(1)] * 10), 200)
+    warm.publish(keys(1, 2))
+    warm.clock.pass_by(1)
+    assert alike(warm.ask_in(colour, [token(2)] * 10), 200)
+
+
+def test_an_unknown_kid_waits_two_seconds_for_a_hanging_provider_and_holds_nobody_else(warm: Scene) -> None:
+    warm.publish(warm.provider.hang)
+    began = time.monotonic()
+    statuses = warm.ask_in("threads", [*strange(30), *[token()] * 30], 60)
+    took = time.monotonic() - began
+    assert statuses == [503] * 30 + [200] * 30
+    assert 1.9 <= took < 4.0
+    assert warm.fetches == 2
+
+
+def test_a_token_that_would_be_refused_anyway_spends_nothing(warm: Scene) -> None:
+    for claims in ({"iss": "https://other.example"}, {"exp": 1}):
+        assert warm.ask(token(kid="strange", **claims)) == 401
+        assert warm.ask(token(2, kid="k1", **claims)) == 401
+    assert warm.fetches == 1
