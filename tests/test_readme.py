@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -94,11 +95,13 @@ def test_every_shell_line_is_a_command_that_works_here(document: str) -> None:
     for line in shell_lines(document):
         if line in SETUP:
             continue
-        words = line.split()
+        words = shlex.split(line)
         if line.startswith("python -m pip install "):
             extra = re.fullmatch(r"python -m pip install -e '\.\[(\w+)\]'", line)
             assert extra is not None, line
             assert extra[1] in extras, line
+        elif words[:2] == ["python", "-c"]:
+            assert subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, check=True).stdout
         elif words[0] == "python":
             assert words[1].startswith("examples/"), line
             assert (ROOT / words[1]).exists(), line
