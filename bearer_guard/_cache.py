@@ -12,9 +12,10 @@ its last turn. A hit changes one flag and takes no lock.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from hashlib import sha256
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 from ._jwks import KeySet
 
@@ -23,15 +24,23 @@ _WAITING_SHARE: Final = 10
 
 
 class Entry:
-    """A verified token: its payload, its scopes, when it is in its time, and the keys that verified it."""
+    """A verified token: its payload, its scopes, when it is in its time, the keys that verified it, and its `cnf`."""
 
-    __slots__ = ("begins", "ends", "keys", "payload", "scopes", "used")
+    __slots__ = ("begins", "confirmation", "ends", "keys", "payload", "scopes", "used")
 
-    def __init__(self, payload: bytes, scopes: frozenset[str], window: tuple[float, float], keys: KeySet) -> None:
+    def __init__(
+        self,
+        payload: bytes,
+        scopes: frozenset[str],
+        window: tuple[float, float],
+        keys: KeySet,
+        confirmation: Mapping[str, Any] | None = None,
+    ) -> None:
         self.payload = payload
         self.scopes = scopes
         self.begins, self.ends = window
         self.keys = keys
+        self.confirmation = confirmation
         self.used = False
 
 

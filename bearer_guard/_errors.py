@@ -20,7 +20,7 @@ holds a value copied from the token: `detail` is written from configured values 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 Reason = Literal[
     "missing_token",
@@ -93,7 +93,7 @@ class MissingToken(AccessDenied):
     """No bearer token was presented: 401 with a challenge that has no error code (RFC 6750 §3.1)."""
 
     status = 401
-    error = None
+    error: ClassVar[str | None] = None
     description = "This resource requires an access token."
     reason: Reason = "missing_token"
 
@@ -102,7 +102,7 @@ class InvalidRequest(AccessDenied):
     """The credentials are malformed, repeated or over-long: 400 `invalid_request` (RFC 6750 §3.1)."""
 
     status = 400
-    error = "invalid_request"
+    error: ClassVar[str | None] = "invalid_request"
     description = "The Authorization header field is malformed or repeated."
     reason: Reason = "malformed_credentials"
 
@@ -161,7 +161,7 @@ class InvalidClaim(InvalidToken):
     def __init__(self, claim: str, detail: str = "", *, reason: Reason | None = None) -> None:
         super().__init__(detail or f"claim {claim!r} is not acceptable", reason=reason)
         self.claim = claim
-        self.args = (claim, self.detail)
+        self.args: tuple[Any, ...] = (claim, self.detail)
 
 
 class InactiveToken(InvalidToken):
@@ -178,7 +178,7 @@ class InsufficientScope(AccessDenied):
     """
 
     status = 403
-    error = "insufficient_scope"
+    error: ClassVar[str | None] = "insufficient_scope"
     description = "The access token lacks a scope that this resource requires."
     reason: Reason = "insufficient_scope"
 
@@ -186,7 +186,7 @@ class InsufficientScope(AccessDenied):
         named = tuple(required)
         super().__init__(detail or f"required scope: {' '.join(named)}")
         self.required = named
-        self.args = (named, self.detail)
+        self.args: tuple[Any, ...] = (named, self.detail)
 
 
 class AuthorityUnavailable(Refused):
@@ -196,7 +196,7 @@ class AuthorityUnavailable(Refused):
     """
 
     status = 503
-    error = "temporarily_unavailable"
+    error: ClassVar[str | None] = "temporarily_unavailable"
     description = "The access token cannot be checked at the moment."
     reason: Reason = "authority_unavailable"
 

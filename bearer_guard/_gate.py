@@ -36,7 +36,7 @@ class Gate:
 
     def __init__(self, owner: str, guard: Guard, public: Collection[str], preflight: bool, *, blocking: bool) -> None:
         raise_problems(owner, _problems(guard, public, preflight, blocking))
-        self.guard = guard
+        self.guard: Guard = guard
         self._paths = PublicPaths(public)
         self._preflight = preflight
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from ._errors import AccessDenied, AuthorityUnavailable
 
@@ -37,7 +37,8 @@ class IncomingRequest:
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Every header field, names in lower case."""
-        pairs = self._headers.items() if isinstance(self._headers, Mapping) else self._headers
+        headers = self._headers
+        pairs = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
         return tuple((name.lower(), value) for name, value in pairs)
 
     def values(self, name: str) -> list[str]:

@@ -17,11 +17,10 @@ from ._checks import prepare
 from ._rsa import rsa_problem
 from ._strict import b64url_decode
 
-_MLDSA: Mapping[str, Any]
 try:
-    from ._mldsa import ML_DSA as _MLDSA
+    from . import _mldsa
 except ImportError:  # pragma: no cover - an older cryptography has no ML-DSA
-    _MLDSA = {}
+    _mldsa = None  # type: ignore[assignment]
 
 
 class UnusableKey(ValueError):
@@ -51,7 +50,9 @@ ALGORITHMS: Final[Mapping[str, _Kind]] = {
     "Ed25519": _Kind("OKP", "Ed25519", _PYJWT["EdDSA"]),  # RFC 9864 §2.2
     "Ed448": _Kind("OKP", "Ed448", _PYJWT["EdDSA"]),
     "EdDSA": _Kind("OKP", None, _PYJWT["EdDSA"]),  # deprecated by RFC 9864: only where named
-    **{name: _Kind("AKP", None, algorithm) for name, algorithm in _MLDSA.items()},  # RFC 9964
+    **{
+        name: _Kind("AKP", None, algorithm) for name, algorithm in (_mldsa.ML_DSA if _mldsa else {}).items()
+    },  # RFC 9964
 }
 """Every algorithm that this installation verifies, by its registered name. `none` is not one of them."""
 

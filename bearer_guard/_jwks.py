@@ -32,9 +32,9 @@ class KeySet:
     def __init__(
         self, keys: tuple[VerificationKey, ...], *, skipped: tuple[SkippedKey, ...] = (), document: object = None
     ) -> None:
-        self.keys = keys
-        self.skipped = skipped
-        self.document = document
+        self.keys: tuple[VerificationKey, ...] = keys
+        self.skipped: tuple[SkippedKey, ...] = skipped
+        self.document: object = document
         self._by_kid: dict[str, list[VerificationKey]] = {}
         for key in keys:
             if key.kid is not None:

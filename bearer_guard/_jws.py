@@ -30,12 +30,12 @@ class CompactJWS:
     __slots__ = ("_claims", "_segment", "header", "new_header", "signature", "signing_input")
 
     def __init__(self, header: Header, segment: bytes, signing_input: bytes, signature: bytes) -> None:
-        self.header = header
+        self.header: Header = header
         self._segment = segment
         self._claims: dict[str, Any] | None = None
-        self.new_header = True
-        self.signing_input = signing_input
-        self.signature = signature
+        self.new_header: bool = True
+        self.signing_input: bytes = signing_input
+        self.signature: bytes = signature
 
     def unverified_claims(self) -> dict[str, Any]:
         """The payload's claims set. Raises MalformedToken when it is not one."""

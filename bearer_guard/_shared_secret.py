@@ -50,8 +50,8 @@ class SharedSecret(KeySource):
     ) -> None:
         durations = {"max_age": max_age, "stale_if_error": stale_if_error, "cooldown": cooldown, "timeout": timeout}
         raise_problems("SharedSecret", [*_problems(secrets, algorithm), *duration_problems(durations)])
-        self.name = "shared secret"
-        self.algorithms = frozenset({algorithm})
+        self.name: str = "shared secret"
+        self.algorithms: frozenset[str] = frozenset({algorithm})
         self._source: KeySource
         if any(callable(secret) for secret in secrets):
             limits = {"stale_if_error": stale_if_error, "cooldown": cooldown, "timeout": timeout}

@@ -7,10 +7,11 @@ list, so that no request sees what another one did to a cached token. What few h
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
+_Setter: TypeAlias = Callable[[object, object], None]
 _set = object.__setattr__
 _new = object.__new__
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -35,10 +36,12 @@ class AccessToken:
     nothing itself: whoever builds it vouches for it. The token's own text is not kept.
     """
 
-    # What is not computed yet is not set: `_source` are claims or their JSON text, from which the rest follows.
-    __slots__ = ("__weakref__", "_fields", "_frozen", "_scopes", "_source")
+    # What is not computed yet is not set: `_source` are claims or their JSON text, from which the rest follows. The
+    # confirmation alone is known from the beginning, because a guard asks for it at every request.
+    __slots__ = ("__weakref__", "_confirmation", "_fields", "_frozen", "_scopes", "_source")
 
     _source: Mapping[str, Any] | bytes
+    _confirmation: Mapping[str, Any] | None
     _fields: Mapping[str, Any]
     _frozen: Mapping[str, Any]
     _scopes: frozenset[str]
@@ -67,18 +70,27 @@ class AccessToken:
             "expires_at": expires_at,
             "issued_at": issued_at,
             "token_id": token_id,
-            "confirmation": freeze(confirmation),
         }
         _set(self, "_frozen", freeze(claims))
         _set(self, "_fields", fields)
         _set(self, "_scopes", frozenset(scopes))
+        _set(self, "_confirmation", freeze(confirmation))
 
     @classmethod
-    def from_claims(cls, claims: Mapping[str, Any] | bytes, scopes: frozenset[str]) -> AccessToken:
-        """The token that verified claims, or their JSON text, describe. Nothing is checked, a mapping is not copied."""
+    def from_claims(cls, claims: Mapping[str, Any], scopes: frozenset[str]) -> AccessToken:
+        """The token that verified claims describe. Nothing is checked or copied: nobody may change `claims` again."""
+        confirmation = claims.get("cnf")
+        return cls.described(claims, scopes, None if confirmation is None else freeze(confirmation))
+
+    @classmethod
+    def described(
+        cls, source: Mapping[str, Any] | bytes, scopes: frozenset[str], confirmation: Mapping[str, Any] | None
+    ) -> AccessToken:
+        """`from_claims`, also of the claims' JSON text; `confirmation` is their `cnf`, read-only."""
         token = _new(cls)
-        _set(token, "_source", claims)
-        _set(token, "_scopes", scopes)
+        _set_source(token, source)
+        _set_scopes(token, scopes)
+        _set_confirmation(token, confirmation)
         return token
 
     @property
@@ -91,8 +103,7 @@ class AccessToken:
         try:
             return self._frozen
         except AttributeError:
-            source = self._source
-            _set(self, "_frozen", freeze(json.loads(source) if isinstance(source, bytes) else source))
+            _set(self, "_frozen", freeze(self._members()))
             return self._frozen
 
     @property
@@ -125,7 +136,7 @@ class AccessToken:
 
     @property
     def confirmation(self) -> Mapping[str, Any] | None:
-        return cast("Mapping[str, Any] | None", self._field("confirmation"))
+        return self._confirmation
 
     @property
     def is_client(self) -> bool:
@@ -153,13 +164,23 @@ class AccessToken:
         try:
             return self._fields
         except AttributeError:
-            _set(self, "_fields", _fields_of(self.claims))
+            _set(self, "_fields", _fields_of(self._members()))
             return self._fields
+
+    def _members(self) -> Mapping[str, Any]:
+        source = self._source
+        if isinstance(source, bytes):
+            source = cast("Mapping[str, Any]", json.loads(source.decode()))
+            _set(self, "_source", source)
+        return source
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AccessToken):
             return NotImplemented
-        return (self._all_fields(), self._scopes, self.claims) == (other._all_fields(), other._scopes, other.claims)
+        return self._parts() == other._parts()
+
+    def _parts(self) -> tuple[object, ...]:
+        return self._all_fields(), self._confirmation, self._scopes, self.claims
 
     def __hash__(self) -> int:
         return hash((self.subject, self.client_id, self.issuer, self.token_id, self._scopes))
@@ -177,7 +198,14 @@ class AccessToken:
         raise AttributeError(f"AccessToken is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (_thaw(self._all_fields()), self._scopes, _thaw(self.claims))
+        fields = {**self._all_fields(), "confirmation": self._confirmation}
+        return _restore, (_thaw(fields), self._scopes, _thaw(self.claims))
+
+
+# The slots' own setters: the class refuses to set anything, and `object.__setattr__` takes longer.
+_set_source = cast("_Setter", vars(AccessToken)["_source"].__set__)
+_set_scopes = cast("_Setter", vars(AccessToken)["_scopes"].__set__)
+_set_confirmation = cast("_Setter", vars(AccessToken)["_confirmation"].__set__)
 
 
 def _fields_of(claims: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -190,7 +218,6 @@ def _fields_of(claims: Mapping[str, Any]) -> Mapping[str, Any]:
         "expires_at": claims.get("exp"),
         "issued_at": claims.get("iat"),
         "token_id": claims.get("jti"),
-        "confirmation": claims.get("cnf"),
     }
 
 

@@ -99,7 +99,7 @@ class JWTVerifier(Verifier):
             known = cache.find(token, self._signatures.keys.current(), now)
             if known is not None:
                 scopes = self._checked_again(known, now) if self._live else known.scopes
-                return AccessToken.from_claims(known.payload, scopes)
+                return AccessToken.described(known.payload, scopes, known.confirmation)
         jws = parse(token, self._headers) if parsed is None else parsed
         self._signatures.check_algorithm(jws)
         self._check_type(jws)
@@ -113,9 +113,11 @@ class JWTVerifier(Verifier):
         scopes = scopes_of(claims, self._scope_claims, self._shared_scopes)
         if jws.new_header and len(self._headers) < MAX_HEADERS:
             self._headers[jws.header_segment()] = jws.header
+        access_token = AccessToken.from_claims(claims, scopes)
         if cache is not None:
-            cache.keep(token, Entry(jws.payload(), scopes, self._rules.window(claims), keys))
-        return AccessToken.from_claims(claims, scopes)
+            window = self._rules.window(claims)
+            cache.keep(token, Entry(jws.payload(), scopes, window, keys, access_token.confirmation))
+        return access_token
 
     def _checked_again(self, known: Entry, now: float) -> frozenset[str]:
         claims = json_object(known.payload)

@@ -32,8 +32,8 @@ class ASGIRequest(IncomingRequest):
     __slots__ = ("_scope",)
 
     def __init__(self, scope: Scope) -> None:
-        self.method = scope["method"] if scope["type"] == "http" else "GET"
-        self.path = scope["path"]
+        self.method: str = scope["method"] if scope["type"] == "http" else "GET"
+        self.path: str = scope["path"]
         self._scope = scope
 
     @property

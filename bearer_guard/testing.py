@@ -58,7 +58,7 @@ class LocalIssuer:
         self._server: LocalServer | None = None
         self._core = self._at(_URL if issuer is None or url_problem(issuer) else issuer)
         self._line = Line(self._line_changed)
-        self.transport = InProcess(self._line, self.respond)
+        self.transport: InProcess = InProcess(self._line, self.respond)
 
     @property
     def issuer(self) -> str:

@@ -27,8 +27,8 @@ class WSGIRequest(IncomingRequest):
     __slots__ = ("_environ",)
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
-        self.method = environ["REQUEST_METHOD"]
-        self.path = utf8(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
+        self.method: str = environ["REQUEST_METHOD"]
+        self.path: str = utf8(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
         self._environ = environ
 
     @property

@@ -27,12 +27,16 @@ class LocalServer:
         self._audience = audience
         self._clients = Clients()
         self._on_close = on_close
+        self.client_id: str
+        self.client_secret: str
         self.client_id, self.client_secret = self.add_client(scopes)
         self._http = LoopbackServer(gate)
-        self.url = self._http.url
-        self.requests = self._http.requests
-        self.issuer = make_issuer(self.url, self._clients)
-        self.jwks_uri = self.issuer.jwks_uri
+        self.url: str = self._http.url
+        self.requests: list[str] = self._http.requests
+        self.issuer: Issuer = make_issuer(self.url, self._clients)
+        self.jwks_uri: str = self.issuer.jwks_uri
+        self.token_endpoint: str
+        self.json_token_endpoint: str
         self.token_endpoint, self.json_token_endpoint = self.issuer.token_endpoints
         self._http.start(self.issuer.respond)
 

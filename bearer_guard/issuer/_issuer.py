@@ -50,10 +50,10 @@ class Issuer:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.identifier = identifier
-        self.url = (identifier if url is None else url).rstrip("/")
+        self.url: str = (identifier if url is None else url).rstrip("/")
         raise_problems("Issuer", _problems(self.url, dialects, jwks_max_age))
-        self.keys = KeyRing() if keys is None else keys
-        self.clients = Clients() if clients is None else clients
+        self.keys: KeyRing = KeyRing() if keys is None else keys
+        self.clients: Clients = Clients() if clients is None else clients
         self._dialects = tuple(dialects)
         self._max_age = jwks_max_age
         self._clock = clock
