@@ -27,10 +27,6 @@ class Held(NamedTuple):
     refresh_at: float
     lasts: float
 
-    def fresh(self, now: float) -> bool:
-        """Whether nobody needs to be asked."""
-        return self.fetched_at <= now < self.refresh_at
-
     def usable(self, now: float) -> bool:
         """Whether the keys may serve at all."""
         return now - self.fetched_at < self.lasts

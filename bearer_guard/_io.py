@@ -77,8 +77,7 @@ async def _asyncio_wait(join: Join, left: float) -> None:
     waiter = loop.create_future()
 
     def wake() -> None:
-        if not waiter.done():
-            waiter.set_result(None)
+        waiter.set_result(None)
 
     join.future.add_done_callback(lambda _: _ignoring_closed(loop.call_soon_threadsafe, wake))
     await asyncio.wait({waiter}, timeout=left)

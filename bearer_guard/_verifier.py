@@ -8,6 +8,7 @@ admits and never becomes a 401.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any, ClassVar, Protocol, TypedDict
 
 from ._flow import Call, Flow, arun, run
@@ -48,9 +49,8 @@ class Verifier:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._blocking = cls._coroutine = False
-        for base in cls.__mro__:  # mixins too: whatever stands before the flow must be asked
-            if "_flow" in base.__dict__:
-                break
+        # Mixins too: whatever stands before the flow must be asked.
+        for base in takewhile(lambda base: "_flow" not in base.__dict__, cls.__mro__):
             cls._blocking = cls._blocking or "verify" in base.__dict__
             cls._coroutine = cls._coroutine or "averify" in base.__dict__
 

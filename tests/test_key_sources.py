@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import functools
 import socket
 import ssl
 import threading
@@ -16,11 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from bearer_guard import AuthorityUnavailable, ConfigurationError, RemoteJWKSet, SharedSecret, UnknownKey
+from bearer_guard._attempts import Attempts, Fetched
 from bearer_guard._flow import ExchangeFailed, Join, Request, run
 from bearer_guard._freshness import fresh_for, retry_after
+from bearer_guard._handlers import lies_under
+from bearer_guard._held import compare
 from bearer_guard._io import IO
+from bearer_guard._jwks import load_jwks
 from bearer_guard._keyforms import key_form
 from bearer_guard._transport import HTTPTransport
 from bearer_guard.testing import LocalIssuer
@@ -379,3 +386,65 @@ def test_a_fetched_secret_is_fetched_once_and_again_when_asked_for() -> None:
 def test_jwt_heads_that_are_none_and_deep_documents_are_no_keys() -> None:
     assert key_form(b"eyJ" + b"A" * 30) is None
     assert key_form(b"[" * 60 + b'{"x": 1}' + b"]" * 60) is None
+
+
+# --- records -------------------------------------------------------------------------------------------------------
+
+
+def test_an_attempt_that_was_given_up_can_end_neither_well_nor_badly_any_more() -> None:
+    attempts = Attempts(30.0)
+    attempt = attempts.begin(0.0, spends=False)
+    attempts.give_up_overdue(1.0)
+    assert not attempts.succeed(attempt, 2.0, fruitful=True)
+    assert not attempts.fail(attempt, 2.0, "again")
+    assert attempts.failed == 1
+    assert not attempt.succeeded
+
+
+def test_a_late_answer_installs_nothing() -> None:
+    issuer = LocalIssuer(API)
+    source = RemoteJWKSet("https://id.example.com/jwks")
+    attempts = source._attempts()
+    attempt = attempts.begin(0.0, spends=False)
+    brought_late = compare(None, Fetched(load_jwks(issuer.jwks()), 60.0))
+    source._finish(attempts, attempt, brought_late)
+    assert source.current() is None
+    assert attempt.future.done()
+
+
+def test_keys_that_came_meanwhile_make_an_attempt_needless() -> None:
+    with provider() as (server, _):
+        source = RemoteJWKSet(server.url + "/jwks")
+        brought(source)
+        assert source._begin_or_join(None) is None
+        assert source.status()["fetches"]["begun"] == 1
+
+
+def test_not_modified_says_nothing_where_nothing_is_held() -> None:
+    with pytest.raises(ValueError, match="nothing is held"):
+        compare(None, Fetched(None, 60.0))
+
+
+def test_an_encrypted_key_is_a_key() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    octets = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(b"password"))
+    assert key_form(octets) == "a key or certificate in DER"
+
+
+def test_a_point_is_told_from_the_white_space_around_it_whatever_it_begins_and_ends_with() -> None:
+    while True:
+        numbers = ec.generate_private_key(ec.SECP256R1()).public_key().public_numbers()
+        point = numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
+        if point[-1:].isspace() and point[-1:] != b"\x85":
+            break
+    assert key_form(point + b"\n") == "a point on an elliptic curve, which is a public key"
+    assert key_form(b" " + point) == "a point on an elliptic curve, which is a public key"
+
+
+def test_what_is_decorated_twice_lies_under_both_wrappers() -> None:
+    def view() -> None: ...
+
+    inner = functools.wraps(view)(lambda: None)
+    outer = functools.wraps(inner)(lambda: None)
+    assert lies_under(outer, view)
+    assert not lies_under(view, outer)
