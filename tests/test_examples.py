@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
 import re
 import shlex
 import signal
@@ -83,7 +84,8 @@ def served(example: str) -> Iterator[list[str]]:
 
 def shown(example: str) -> str:
     program = [sys.executable, "-W", "error", f"examples/{example}.py"]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=120, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
