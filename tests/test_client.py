@@ -440,7 +440,7 @@ def test_an_endpoint_that_hangs_holds_nobody_longer_than_the_timeout(
     begun = time.monotonic()
     with pytest.raises(AuthorityUnavailable, match="in time"):
         obtain(made(endpoint, timeout=0.2))
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 8
 
 
 # The documents of real providers

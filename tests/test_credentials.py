@@ -127,7 +127,7 @@ def test_a_megabyte_of_anything_is_refused_at_once(scheme: str, filler: str) -> 
     before = time.thread_time()
     with pytest.raises((InvalidRequest, MissingToken)):
         bearer_token([value])
-    assert time.thread_time() - before < 0.005
+    assert time.thread_time() - before < 0.05
 
 
 def test_no_refusal_repeats_what_was_sent() -> None:

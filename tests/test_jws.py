@@ -116,7 +116,7 @@ def test_a_megabyte_of_anything_is_refused_at_once(filler: str) -> None:
     with pytest.raises(MalformedToken):
         parse(token)
     assert not looks_like_jws(token)
-    assert time.thread_time() - before < 0.005
+    assert time.thread_time() - before < 0.05
 
 
 @pytest.mark.parametrize(

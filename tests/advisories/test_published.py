@@ -578,4 +578,4 @@ def test_T_a_provider_that_is_down_is_never_an_answer_about_the_token() -> None:
         subject.check(IncomingRequest("GET", "/r", {"authorization": f"Bearer {T()}"}))
     with pytest.raises(InvalidToken):  # what needs no key is judged all the same
         subject.check(IncomingRequest("GET", "/r", {"authorization": f"Bearer {T({'alg': 'none'}, by=unsigned)}"}))
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 8

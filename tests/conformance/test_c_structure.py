@@ -304,7 +304,7 @@ def jwe(content: bytes, **header: Any) -> str:
 def test_C13_C14_an_encrypted_token_is_refused_before_anything_is_decrypted(token: str) -> None:
     begun = time.thread_time()
     refused(guard(), token, MalformedToken)
-    assert time.thread_time() - begun < 0.05
+    assert time.thread_time() - begun < 0.2
 
 
 @pytest.mark.parametrize("content_type", ["JWT", "jwt", "application/jwt", 5, None])
