@@ -7,6 +7,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -98,14 +99,17 @@ def room(module: str) -> str:
     return module.partition(".")[0]
 
 
-def imports(path: Path, *, at_run_time: bool = True) -> Iterator[tuple[str, bool]]:
-    """Dotted names that a module imports, package-relative ones made absolute, and whether it does so at its top."""
+@cache
+def imports(path: Path) -> tuple[tuple[str, bool], ...]:
+    """Dotted names that a module imports at run time, relative ones made absolute, and whether it does so at its top."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, bool]]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     within = ("bearer_guard", *path.relative_to(PACKAGE).with_suffix("").parts)
     top = set(ast.walk(ast.Module([node for node in tree.body if not _for_types(node)], [])))
-    skipped = (
-        {inner for node in ast.walk(tree) if _for_types(node) for inner in ast.walk(node)} if at_run_time else set()
-    )
+    skipped = {inner for node in ast.walk(tree) if _for_types(node) for inner in ast.walk(node)}
     inside = {inner for node in ast.walk(tree) if _is_function(node) for inner in ast.walk(node)}
     for node in ast.walk(tree):
         if node in skipped:

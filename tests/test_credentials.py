@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import string
-import time
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from bearer_guard import InvalidRequest, MissingToken
 from bearer_guard._credentials import MAX_TOKEN_LENGTH, bearer_token
+from tests.quick import within
 
 LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 TOKEN68 = set(LETTERS_AND_DIGITS + "-._~+/")
@@ -124,10 +124,12 @@ def test_the_longest_token_passes_and_one_character_more_does_not() -> None:
 @pytest.mark.parametrize("scheme", ["Bearer ", "", "Basic ", "bearer"])
 def test_a_megabyte_of_anything_is_refused_at_once(scheme: str, filler: str) -> None:
     value = scheme + filler * (2**20 // len(filler))
-    before = time.thread_time()
-    with pytest.raises((InvalidRequest, MissingToken)):
-        bearer_token([value])
-    assert time.thread_time() - before < 0.05
+
+    def refuse() -> None:
+        with pytest.raises((InvalidRequest, MissingToken)):
+            bearer_token([value])
+
+    assert within(0.05, refuse)
 
 
 def test_no_refusal_repeats_what_was_sent() -> None:

@@ -85,6 +85,7 @@ def served(example: str) -> Iterator[list[str]]:
 def shown(example: str) -> str:
     program = [sys.executable, "-W", "error", f"examples/{example}.py"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # whatever else is installed would take seconds to load
     done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=120, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -44,9 +44,11 @@ def test_every_python_block_runs_and_prints_what_the_document_shows(document: st
 def test_documents_that_import_pytest_are_test_modules_that_pass(document: str, tmp_path: Any) -> None:
     module = tmp_path / "test_document.py"
     module.write_text("\n\n".join(block.text for block in blocks(document, "python")), encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(module)]
+    options = ["-q", "-p", "no:cacheprovider", "-p", "bearer_guard.pytest_plugin", "-p", "anyio", "-W", "error"]
+    command = [sys.executable, "-m", "pytest", *options, str(module)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment["PYTHONPATH"] = str(ROOT)
+    # Loading the plugins of everything that is installed takes longer than the tests.
+    environment |= {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment, check=False
     )

@@ -7,7 +7,6 @@ import json
 import random
 import re
 import string
-import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -30,6 +29,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from bearer_guard._guessable import MARGIN, _as_keys, _as_prose, human_bits, machine_bits
 from bearer_guard._secrets import secret_problem
+from tests.quick import within
 from tests.vectors import vectors
 
 ALGORITHMS = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -324,7 +324,7 @@ MACHINE: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("form", MACHINE)
 def test_what_a_machine_draws_is_never_refused(form: str) -> None:
     make = MACHINE[form]
-    assert [secret for secret in (make() for _ in range(1000)) if secret_problem(secret, "HS256")] == []
+    assert [secret for secret in (make() for _ in range(250)) if secret_problem(secret, "HS256")] == []
 
 
 def test_the_shares_of_all_octets_sum_to_at_most_one_so_that_the_bound_on_random_secrets_holds() -> None:
@@ -359,12 +359,7 @@ def test_a_random_secret_keeps_dozens_of_bits_away_from_the_bound_on_average() -
     ids=lambda secret: repr(secret[:12]),
 )
 def test_the_worst_input_takes_less_than_50_ms(secret: bytes) -> None:
-    fastest = 1.0
-    for _ in range(5):
-        before = time.process_time()
-        secret_problem(secret, "HS256")
-        fastest = min(fastest, time.process_time() - before)
-    assert fastest < 0.05
+    assert within(0.05, lambda: secret_problem(secret, "HS256"))
 
 
 def spelled_out(line: bytes) -> list[bytes]:

@@ -24,8 +24,8 @@ INSTALL: Final = "the demo needs Starlette, Flask, uvicorn and waitress: pip ins
 
 
 def guard_for(issuer: str) -> Guard:
-    """The guard of the demo, as an API would build it, but for the cool-down: 1 s instead of 30, to save time."""
-    keys = RemoteJWKSet.discover(issuer, cooldown=1.0)
+    """The guard of the demo, as an API would build it, but for the cool-down: 0.2 s instead of 30, to save time."""
+    keys = RemoteJWKSet.discover(issuer, cooldown=0.2)
     return Guard(JWTVerifier(issuer=issuer, audience=API, keys=keys), realm="users")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bearer_guard import BadSignature, IncomingRequest, InvalidRequest, MalformedToken, StaticJWKSet
 from tests.answers import IR, OK, admitted, ask, guard, refused
+from tests.quick import within
 from tests.tokens import CLAIMS, HEADER, T, json_octets, jwk, jwks, private_key, raw, signer, spliced, text, unsigned
 
 from .corpus import all_alike, rejected
@@ -267,12 +267,8 @@ JWE = {
 
 @pytest.mark.parametrize("attack", JWE)
 def test_CVE_2023_51774_CVE_2026_29000_an_encrypted_token_is_refused_at_once(attack: str) -> None:
-    subject, times = guard(), []
-    for _ in range(5):
-        begun = time.thread_time()
-        rejected(subject, JWE[attack])
-        times.append(time.thread_time() - begun)
-    assert min(times) < 0.005
+    subject = guard()
+    assert within(0.005, lambda: rejected(subject, JWE[attack]))
 
 
 @pytest.mark.parametrize("size", [8_000, 64_000, 1_000_000])
@@ -288,9 +284,11 @@ def test_SIZE_1_a_token_is_measured_before_it_is_looked_at(size: int) -> None:
 def test_SIZE_1_ten_megabytes_are_refused_in_no_time() -> None:
     subject, token = guard(), "." * 10_000_000
     request = IncomingRequest("GET", "/r", {"authorization": f"Bearer {token}"})
-    begun = time.thread_time()
-    with pytest.raises(InvalidRequest):
-        subject.check(request)
-    with pytest.raises(MalformedToken):
-        subject._verifier.verify(token)
-    assert time.thread_time() - begun < 0.2
+
+    def refuse() -> None:
+        with pytest.raises(InvalidRequest):
+            subject.check(request)
+        with pytest.raises(MalformedToken):
+            subject._verifier.verify(token)
+
+    assert within(0.2, refuse)

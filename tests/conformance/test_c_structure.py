@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bearer_guard import InvalidToken, MalformedToken
 from tests.answers import IR, IT, OK, admitted, ask, guard, refused
+from tests.quick import within
 from tests.tokens import ABSENT, CLAIMS, HEADER, T, json_octets, raw, signer, spliced, text, unsigned
 
 GOOD = T()
@@ -203,9 +203,8 @@ def test_C09_deep_nesting_and_endless_digits_are_refused_and_never_a_500(value: 
         token = raw(json_octets(HEADER)[:-1] + f',"x":{value}}}'.encode(), CLAIMS)
     else:
         token = spliced(member=f'"x":{value}')
-    begun = time.thread_time()
     answer = ask(guard(), token)
-    assert time.thread_time() - begun < 0.1
+    assert within(0.1, lambda: ask(guard(), token))
     if value.startswith("0."):
         assert answer.kind == OK  # a long way of writing zero
     elif len(token) > 16 * 1024:
@@ -226,9 +225,8 @@ def test_C09_depth_is_bounded_at_64_levels() -> None:
 def test_C09_a_million_members_cannot_arrive() -> None:
     members = ",".join(f'"{number:x}":0' for number in range(1500))
     token = spliced(member=members)
-    begun = time.thread_time()
     assert ask(guard(), token).kind == OK
-    assert time.thread_time() - begun < 0.1
+    assert within(0.1, lambda: ask(guard(), token))
 
 
 @pytest.mark.parametrize(
@@ -302,9 +300,7 @@ def jwe(content: bytes, **header: Any) -> str:
     ids=["claims", "unsecured", "signed", "p2c", "zip", "dots"],
 )
 def test_C13_C14_an_encrypted_token_is_refused_before_anything_is_decrypted(token: str) -> None:
-    begun = time.thread_time()
-    refused(guard(), token, MalformedToken)
-    assert time.thread_time() - begun < 0.2
+    assert within(0.2, lambda: refused(guard(), token, MalformedToken))
 
 
 @pytest.mark.parametrize("content_type", ["JWT", "jwt", "application/jwt", 5, None])
