@@ -19,8 +19,9 @@ holds a value copied from the token: `detail` is written from configured values 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
 
 Reason = Literal[
     "missing_token",
@@ -43,6 +44,9 @@ Reason = Literal[
     "authority_unavailable",
 ]
 """Why a request was refused: a closed set, fit for a log field, a metrics label and a test."""
+
+# scope-token = 1*( %x21 / %x23-5B / %x5D-7E )                      RFC 6749 §3.3
+SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 REASONS: frozenset[str] = frozenset(get_args(Reason))
 
@@ -174,7 +178,8 @@ class InactiveToken(InvalidToken):
 class InsufficientScope(AccessDenied):
     """A valid token without a scope that the route requires: 403 `insufficient_scope` (RFC 6750 §3.1).
 
-    `required` are the scopes to ask for, all of them at once; the challenge names them in `scope`.
+    `required` are the scopes to ask for, all of them at once; the challenge names them in `scope`. Raises TypeError for
+    one string, and ValueError for no scope or for one outside the grammar of RFC 6749 §3.3.
     """
 
     status = 403
@@ -183,7 +188,11 @@ class InsufficientScope(AccessDenied):
     reason: Reason = "insufficient_scope"
 
     def __init__(self, required: Iterable[str], detail: str = "") -> None:
+        if isinstance(required, str):
+            raise TypeError("required must be an iterable of scope names, not one string: use text.split(' ')")
         named = tuple(required)
+        if not named or not all(SCOPE_TOKEN.fullmatch(name) for name in named):
+            raise ValueError("required must hold at least one scope name of printable ASCII (RFC 6749 §3.3)")
         super().__init__(detail or f"required scope: {' '.join(named)}")
         self.required = named
         self.args: tuple[Any, ...] = (named, self.detail)

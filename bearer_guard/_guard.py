@@ -33,6 +33,7 @@ from ._token import AccessToken
 from ._verifier import SourceStatus, Verifier, verification, works
 
 _logger: Final = logging.getLogger("bearer_guard")
+_LONGEST_WAIT: Final = 86_400.0
 
 
 class GuardStatus(TypedDict):
@@ -77,6 +78,7 @@ class Guard:
             return run(self.decision(request, requirement(required)), IO)
         except Refused as refused:
             self._report(refused)
+            refused.reported = True
             raise
 
     async def acheck(self, request: IncomingRequest, required: str | Requirement | None = None) -> AccessToken | None:
@@ -85,6 +87,7 @@ class Guard:
             return await arun(self.decision(request, requirement(required)), IO)
         except Refused as refused:
             self._report(refused)
+            refused.reported = True
             raise
 
     def decision(self, request: IncomingRequest, required: Requirement | None) -> Flow[AccessToken | None]:
@@ -112,7 +115,10 @@ class Guard:
 
     def refusal(self, error: AccessDenied | AuthorityUnavailable, request: IncomingRequest) -> Refusal:
         """The response to a refused request: never cacheable, without body for HEAD, logged once."""
-        self._report(error)
+        if error.reported:
+            error.reported = False  # by check, this time; a verifier may raise the same exception again
+        else:
+            self._report(error)
         body = self._error_body(error, request)
         content = json.dumps(dict(body.content), separators=(",", ":")).encode()
         headers = [
@@ -123,7 +129,7 @@ class Guard:
         if isinstance(error, AccessDenied):
             headers.insert(0, ("www-authenticate", str(self._challenge(error))))
         else:
-            headers.insert(0, ("retry-after", str(max(1, math.ceil(error.retry_after)))))
+            headers.insert(0, ("retry-after", str(math.ceil(min(max(1.0, error.retry_after), _LONGEST_WAIT)))))
         return Refusal(status=error.status, headers=tuple(headers), body=b"" if request.method == "HEAD" else content)
 
     def status(self) -> GuardStatus:
@@ -152,9 +158,7 @@ class Guard:
         return Challenge(params=params)
 
     def _report(self, refused: Refused) -> None:
-        if not refused.reported:
-            refused.reported = True
-            _logger.info("refused with %d, %s", refused.status, refused)
+        _logger.info("refused with %d, %s", refused.status, refused)
 
 
 def _problems(verifier: object, realm: object, optional: object, error_body: object) -> Iterable[str]:

@@ -32,6 +32,10 @@ class Framework(Protocol):
         """The method of `cls` through which every request to an instance of it goes; None for another kind of class."""
         ...
 
+    def answers_with(self, wrapper: object, exchange: Exchange, args: tuple[Any, ...]) -> bool:
+        """Whether what `wrapper` returns is the response. If not, as in a helper, a refusal is raised instead."""
+        ...
+
 
 def decorated(handler: F, route: Route, framework: Framework) -> F:
     """`handler` under `route`. Raises ConfigurationError for what cannot be decorated."""
@@ -39,11 +43,17 @@ def decorated(handler: F, route: Route, framework: Framework) -> F:
 
 
 def lies_under(wrapper: object, handler: object) -> bool:
-    """Whether `handler` is what `wrapper` decorates, at whatever depth."""
-    while (wrapper := getattr(wrapper, "__wrapped__", None)) is not None:
+    """Whether `handler` is what `wrapper` decorates, at whatever depth; also where that is a method or a partial."""
+    while (wrapper := _below(wrapper)) is not None:
         if wrapper is handler:
             return True
     return False
+
+
+def _below(wrapper: Any) -> object:
+    if isinstance(wrapper, functools.partial):
+        return cast("Any", wrapper).func
+    return getattr(wrapper, "__wrapped__", None) or getattr(wrapper, "__func__", None)
 
 
 def _decorated(handler: Any, route: Route, framework: Framework, *, dispatching: bool = False) -> Any:
@@ -80,8 +90,10 @@ def _wrapper(handler: Any, route: Route, framework: Framework, dispatching: bool
 
         async def coroutine(*args: Any, **kwargs: Any) -> Any:
             exchange = framework.exchange(args, kwargs)
-            refusal = await (_with_verb(route, args, exchange) if dispatching else route).decide(exchange)
-            if refusal is not None:
+            wanted = _with_verb(route, args, exchange) if dispatching else route
+            if not framework.answers_with(coroutine, exchange, args):
+                await wanted.check(exchange)
+            elif (refusal := await wanted.decide(exchange)) is not None:
                 return await exchange.arespond(refusal)
             return await handler(*args, **kwargs)
 
@@ -94,8 +106,12 @@ def _wrapper(handler: Any, route: Route, framework: Framework, dispatching: bool
 
     def blocking(*args: Any, **kwargs: Any) -> Any:
         exchange = framework.exchange(args, kwargs)
-        response = (_with_verb(route, args, exchange) if dispatching else route).refused(exchange)
-        return handler(*args, **kwargs) if response is None else response
+        wanted = _with_verb(route, args, exchange) if dispatching else route
+        if not framework.answers_with(blocking, exchange, args):
+            wanted.check_blocking(exchange)
+        elif (refusal := wanted.refused(exchange)) is not None:
+            return exchange.respond(refusal)
+        return handler(*args, **kwargs)
 
     return blocking
 

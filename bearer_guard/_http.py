@@ -6,12 +6,16 @@ answer in the words that its clients already parse (RFC 6749 §5.2, RFC 9457); s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from ._errors import AccessDenied, AuthorityUnavailable
+
+# type "/" subtype and parameters; not their whole grammar, but nothing that could end a field line    RFC 9110 §8.3.1
+_MEDIA_TYPE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:;[\x20-\x7E]*)?")
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -60,10 +64,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBody:
-    """A JSON object for a refusal's body, and its media type."""
+    """A JSON object for a refusal's body, and its media type. Raises ValueError for text that is no media type."""
 
     content: Mapping[str, Any]
     media_type: str = "application/json"
+
+    def __post_init__(self) -> None:
+        if not _MEDIA_TYPE.fullmatch(self.media_type):
+            raise ValueError("media_type must be a media type of printable ASCII, such as application/problem+json")
 
 
 ErrorBodyOf: TypeAlias = Callable[[AccessDenied | AuthorityUnavailable, IncomingRequest], ErrorBody]

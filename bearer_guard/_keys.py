@@ -6,7 +6,6 @@ Which key a header may use is decided in `_jwks`; when to ask again, in `_refres
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from os import PathLike
@@ -20,6 +19,7 @@ from ._errors import AuthorityUnavailable, ConfigurationError, UnknownKey
 from ._flow import Flow
 from ._jose import ASYMMETRIC, UnusableKey, load_jwk, public_jwk
 from ._jwks import KeySet, load_jwks
+from ._strict import json_object
 from ._verifier import SourceStatus
 
 _logger: Final = logging.getLogger("bearer_guard")
@@ -145,10 +145,11 @@ def _with_private_members(keys: KeySet) -> Iterator[int]:
 def _load_document(document: object) -> KeySet:
     if isinstance(document, str | bytes):
         try:
-            document = json.loads(document)
-        except (ValueError, RecursionError):
+            document = json_object(document if isinstance(document, bytes) else document.encode())
+        except ValueError:
             raise ConfigurationError(
-                "StaticJWKSet: not JSON: give a JWK Set, or use StaticJWKSet.from_pem for a PEM key"
+                "StaticJWKSet: not unambiguous JSON (UTF-8, an object, no member twice): give a JWK Set, "
+                "or use StaticJWKSet.from_pem for a PEM key"
             ) from None
     try:
         return load_jwks(document)
@@ -162,6 +163,10 @@ def _jwk_from_pem(pem: object, algorithm: str | None, kid: str | None) -> dict[s
     if not isinstance(pem, str | bytes):
         raise ConfigurationError("StaticJWKSet.from_pem: give the PEM text; StaticJWKSet.from_file reads a path")
     text = pem.encode() if isinstance(pem, str) else pem
+    if text.count(b"-----BEGIN") > 1:
+        raise ConfigurationError(
+            "StaticJWKSet.from_pem: more than one PEM block: give the one with the issuer's key, or a JWK Set"
+        )
     if b"PRIVATE KEY-----" in text:
         raise ConfigurationError("StaticJWKSet.from_pem: this is a private key: give the public key that belongs to it")
     try:

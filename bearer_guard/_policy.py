@@ -136,7 +136,7 @@ class Policy:
 
 def audience_problems(audience: object) -> Iterable[str]:
     """What is wrong with an audience that a verifier was given, or not given."""
-    if audience is REQUIRED or audience == "" or isinstance(audience, bytes):
+    if audience is REQUIRED or audience == "" or isinstance(audience, bytes | bytearray | memoryview):
         yield 'audience is required: this API\'s identifier in `aud`, such as audience="https://api.example.com"'
     elif audience is not None and not isinstance(audience, str | Container):
         yield "audience must be a string or a container of strings"

@@ -76,17 +76,20 @@ class Route:
         conditions = [part for whole in parts for part in (whole.conditions if whole.every else (whole,))]
         return Route(all_of(*dict.fromkeys(conditions)) if conditions else None, self.guard or inner.guard)
 
-    def refused(self, exchange: Exchange) -> Any | None:
-        """The framework's response to a request that may not pass, from blocking code; None when it may."""
-        refusal = run(self._decision(exchange, blocking=True), IO)
-        return None if refusal is None else exchange.respond(refusal)
+    def refused(self, exchange: Exchange) -> Refusal | None:
+        """The refusal of a request that may not pass, from blocking code; None when it may."""
+        return run(self._decision(exchange, blocking=True), IO)
 
     async def decide(self, exchange: Exchange) -> Refusal | None:
-        """The refusal of a request that may not pass, from a coroutine; None when it may."""
+        """`refused` from a coroutine."""
         return await arun(self._decision(exchange, blocking=False), IO)
 
+    def check_blocking(self, exchange: Exchange) -> None:
+        """Raise AccessDenied or AuthorityUnavailable unless the request may pass, from blocking code."""
+        run(self._check(self._guard_of(exchange), exchange, exchange.incoming(), blocking=True), IO)
+
     async def check(self, exchange: Exchange) -> None:
-        """Raise AccessDenied or AuthorityUnavailable unless the request may pass, from a coroutine."""
+        """`check_blocking` from a coroutine."""
         await arun(self._check(self._guard_of(exchange), exchange, exchange.incoming(), blocking=False), IO)
 
     def _decision(self, exchange: Exchange, *, blocking: bool) -> Flow[Refusal | None]:

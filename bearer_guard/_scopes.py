@@ -6,14 +6,10 @@ Scopes are compared exactly and case-sensitively, as members of a set. An empty 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from ._errors import ConfigurationError
-
-# scope-token = 1*( %x21 / %x23-5B / %x5D-7E )                      RFC 6749 §3.3
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+from ._errors import SCOPE_TOKEN, ConfigurationError
 
 
 class Requirement:
@@ -90,6 +86,6 @@ def _problem(condition: object) -> str | None:
         return f"{type(condition).__name__} is not a condition: give scope names, any_of(...) or all_of(...)"
     if " " in condition:
         return f"{condition!r} holds a space: give each scope as a string of its own"
-    if not _SCOPE_TOKEN.fullmatch(condition):
+    if not SCOPE_TOKEN.fullmatch(condition):
         return f"{condition!r} is not a scope (RFC 6749 §3.3): use printable ASCII without quotes and backslashes"
     return None

@@ -111,7 +111,7 @@ def _load(secrets: Sequence[Secret], algorithm: str) -> KeySet:
 
 
 def _problems(secrets: tuple[object, ...], algorithm: object) -> list[str]:
-    if algorithm not in SYMMETRIC:
+    if not isinstance(algorithm, str) or algorithm not in SYMMETRIC:
         return [f"algorithm must be one of {', '.join(sorted(SYMMETRIC))}"]
     problems: list[str] = []
     if not 0 < len(secrets) <= MAX_SECRETS:
@@ -121,7 +121,7 @@ def _problems(secrets: tuple[object, ...], algorithm: object) -> list[str]:
             continue
         if not isinstance(secret, str | bytes):
             problems.append("a secret must be str, bytes or a callable that returns one")
-        elif problem := _weakness(_octets(secret), str(algorithm)):
+        elif problem := _weakness(_octets(secret), algorithm):
             problems.append(problem)
     return problems
 

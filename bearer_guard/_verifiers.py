@@ -70,7 +70,7 @@ class JWTVerifier(Verifier):
             profile=profile,
             types=as_listed(types),
             leeway=leeway,
-            scope_claims=scope_claims,
+            scope_claims=scope_claims if callable(scope_claims) else as_listed(scope_claims),
             required_claims=as_listed(required_claims),
             max_token_age=max_token_age,
             validate=validate,
@@ -82,7 +82,7 @@ class JWTVerifier(Verifier):
         self._signatures: Final = SignatureCheck(policy.key_source(), policy.algorithms)
         self._rules: Final = policy.rules()
         self._types: Final = policy.accepted_types()
-        self._scope_claims: Final = scope_claims
+        self._scope_claims: Final = policy.scope_claims
         self._shared_scopes: Final[dict[str, frozenset[str]]] = {}
         self._clock: Final = clock
         self._cache: Final = TokenCache(cache_size) if cache_size else None

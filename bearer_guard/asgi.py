@@ -53,7 +53,8 @@ class BearerMiddleware:
     `public` lists paths that need no token: `"/health"` exactly, `"/docs/*"` with everything below. They are compared
     with the path less `root_path`, as a router sees it. With `preflight=True` a CORS preflight passes too. On both the
     token is None. AccessDenied and AuthorityUnavailable raised by `app` are answered as well, unless its response has
-    started; any other exception propagates. The scope that the server gave is copied, never changed.
+    started; an open WebSocket is closed with code 1008. Any other exception propagates. The scope that the server gave
+    is copied, never changed.
 
     Raises ConfigurationError for a mistake in its parameters, and RuntimeError for a scope type that it does not know.
     """
@@ -83,7 +84,7 @@ class BearerMiddleware:
             self._publish(scope, token)
             await self.app(scope, exchange.receive, exchange.send)
         except (AccessDenied, AuthorityUnavailable) as refused:
-            if exchange.started:
+            if exchange.started and scope["type"] == "http":
                 raise
             await exchange.refuse(guard.refusal(refused, request))
 
@@ -107,13 +108,14 @@ def route_path(scope: Scope) -> str:
 class _Exchange:
     """One exchange between server and application, watched for how far it has come."""
 
-    __slots__ = ("_connected", "_receive", "_scope", "_send", "started")
+    __slots__ = ("_connected", "_ended", "_receive", "_scope", "_send", "started")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
         self._connected = False
+        self._ended = False
         self.started = False
 
     async def receive(self) -> Message:
@@ -124,11 +126,16 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] in _STARTS:
             self.started = True
+            self._ended = message["type"] != "websocket.accept"
         await self._send(message)
 
     async def refuse(self, refusal: Refusal) -> None:
         if self._scope["type"] == "http":
             await self._respond("http", refusal)
+            return
+        if self.started:
+            if not self._ended:
+                await self._close()
             return
         # The server's first event is the client's handshake, and some wait until it has been taken.
         if not self._connected and (await self._receive())["type"] == "websocket.disconnect":
@@ -136,7 +143,10 @@ class _Exchange:
         if "websocket.http.response" in (self._scope.get("extensions") or ()):
             await self._respond("websocket.http", refusal)
         else:
-            await self._send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": ""})
+            await self._close()
+
+    async def _close(self) -> None:
+        await self._send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": ""})
 
     async def _respond(self, prefix: str, refusal: Refusal) -> None:
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in refusal.headers]

@@ -1,15 +1,16 @@
 """The guard in Flask: `BearerMiddleware` around `app.wsgi_app` or `protect` inside, `requires`, `current_token`.
 
-`protect` decides as the first `before_request`, so that Flask's own after-request hooks, such as those that add CORS
-fields, see a refusal; the middleware decides before Flask has seen the request at all.
+`protect` decides as Flask's first hook of a request, so that Flask's own after-request hooks, such as those that add
+CORS fields, see a refusal; the middleware decides before Flask has seen the request at all. A refusal is raised with
+its response: nothing that Flask calls can carry on by ignoring it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
-from flask import Flask, current_app, request
+from flask import Flask, abort, current_app, request
 from flask.views import View
 from werkzeug.wrappers import Response
 
@@ -31,6 +32,9 @@ __all__ = ["BearerMiddleware", "current_token", "protect", "requires"]
 
 D = TypeVar("D")
 
+_DEEPEST = 16
+"""Layers of middleware that are looked through for the Flask application."""
+
 
 class BearerMiddleware(wsgi.BearerMiddleware):
     """`bearer_guard.wsgi.BearerMiddleware` for `app.wsgi_app`: `app.wsgi_app = BearerMiddleware(app.wsgi_app, guard)`.
@@ -43,32 +47,33 @@ class BearerMiddleware(wsgi.BearerMiddleware):
         self, app: WSGIApplication, guard: Guard, *, public: Collection[str] = (), preflight: bool = True
     ) -> None:
         super().__init__(app, guard, public=public, preflight=preflight)
-        flask_app = getattr(app, "__self__", app)
-        if isinstance(flask_app, Flask):
+        flask_app = _flask_inside(app)
+        if flask_app is not None:
             flask_app.before_request(_refuse_bare_view)
             _answer_errors(flask_app, guard)
 
 
 def protect(app: Flask, guard: Guard, *, public: Collection[str] = (), preflight: bool = True) -> None:
-    """Guard every request to `app` in its first `before_request`; parameters as those of BearerMiddleware.
+    """Guard every request to `app` before its first preprocessor; parameters as those of BearerMiddleware.
 
-    Everything is guarded, unknown paths and static files too. AccessDenied and AuthorityUnavailable raised by views are
-    answered as well. Raises ConfigurationError for a mistake, such as a verifier that needs an event loop.
+    Everything is guarded, unknown paths and static files too; only opening the session comes before. AccessDenied and
+    AuthorityUnavailable raised by views are answered as well. Raises ConfigurationError for a mistake, such as a
+    verifier that needs an event loop.
     """
     gate = Gate("protect", guard, public, preflight, blocking=True)
 
-    def check() -> Response | None:
+    def check(endpoint: str | None, values: dict[str, Any] | None) -> None:
         incoming = wsgi.WSGIRequest(request.environ)
         try:
             token = None if wsgi.exempts(gate, incoming, request.environ) else guard.check(incoming)
         except (AccessDenied, AuthorityUnavailable) as refused:
-            return _respond(guard.refusal(refused, incoming))
+            abort(_respond(guard.refusal(refused, incoming)))
         deposit(request.environ, guard, token)
-        return None
 
-    app.before_request(check)
-    hooks = app.before_request_funcs[None]
-    hooks.insert(0, hooks.pop())  # nothing of the application runs for a request that is refused
+    # Flask runs these before every before_request: nothing of the application runs for a request that is refused.
+    app.url_value_preprocessor(check)
+    hooks = app.url_value_preprocessors[None]
+    hooks.insert(0, hooks.pop())
     app.before_request(_refuse_bare_view)
     _answer_errors(app, guard)
 
@@ -107,8 +112,8 @@ class _FlaskExchange(Exchange):
     def incoming(self) -> wsgi.WSGIRequest:
         return wsgi.WSGIRequest(self.carrier)
 
-    def respond(self, refusal: Refusal) -> Response:
-        return _respond(refusal)
+    def respond(self, refusal: Refusal) -> NoReturn:
+        abort(_respond(refusal))  # not returned: a helper or a hook that is decorated refuses the request, too
 
 
 class _Flask:
@@ -118,12 +123,24 @@ class _Flask:
     def dispatcher(self, cls: type) -> str | None:
         return "dispatch_request" if issubclass(cls, View) else None
 
+    def answers_with(self, wrapper: object, exchange: Exchange, args: tuple[Any, ...]) -> bool:
+        return True
+
 
 _FRAMEWORK = _Flask()
 
 
 def _respond(refusal: Refusal) -> Response:
     return response_to(refusal, current_app.response_class)
+
+
+def _flask_inside(app: Any) -> Flask | None:
+    """The Flask application whose `wsgi_app` this is, also below middleware that keeps what it wraps as `app`."""
+    for _ in range(_DEEPEST):
+        if isinstance(app, Flask) or app is None:
+            return app
+        app = getattr(app, "__self__", None) or getattr(app, "app", None) or getattr(app, "wsgi_app", None)
+    return None
 
 
 def _refuse_bare_view() -> None:

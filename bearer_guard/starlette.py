@@ -19,7 +19,7 @@ from . import asgi
 from ._errors import UnguardedRoute
 from ._gate import Carrier, token_in
 from ._guard import Guard
-from ._handlers import F, decorated
+from ._handlers import F, decorated, lies_under
 from ._http import Refusal
 from ._route import Exchange, anonymous, route_of
 from ._scopes import Requirement
@@ -47,8 +47,10 @@ def requires(*conditions: str | Requirement, guard: Guard | None = None) -> Call
     For functions and methods that receive a Request or a WebSocket, `def` or `async def`, and for HTTPEndpoint and
     WebSocketEndpoint classes. The guard is that of the BearerMiddleware around it, or `guard`; `requires(guard=guard)`
     wants any valid token. Neither `public` nor `optional=True` nor `preflight` exempts a decorated handler. A blocking
-    handler's check blocks its worker thread. Raises ConfigurationError for what cannot be decorated, and UnguardedRoute
-    at request time where no guard is found.
+    handler's check blocks its worker thread. A refusal is the handler's response; on a function that the router does
+    not call, such as a helper or a FastAPI dependency, it is raised as AccessDenied or AuthorityUnavailable, which the
+    middleware answers. Raises ConfigurationError for what cannot be decorated, and UnguardedRoute at request time where
+    no guard is found.
     """
     route = route_of(conditions, guard)
     return lambda handler: decorated(handler, route, _FRAMEWORK)
@@ -111,7 +113,10 @@ class _WebSocketExchange(_HTTPExchange):
     async def arespond(self, refusal: Refusal) -> None:
         websocket = self._websocket
         if websocket.client_state is WebSocketState.CONNECTING:
-            await websocket.receive()  # the handshake: some servers wait until it has been taken
+            try:
+                await websocket.receive()  # the handshake: some servers wait until it has been taken
+            except RuntimeError:  # the client is gone
+                return
         pending = websocket.application_state is WebSocketState.CONNECTING
         if pending and "websocket.http.response" in (websocket.scope.get("extensions") or ()):
             await websocket.send_denial_response(super().respond(refusal))
@@ -137,6 +142,12 @@ class _Starlette:
 
     def dispatcher(self, cls: type) -> str | None:
         return "dispatch" if issubclass(cls, HTTPEndpoint | WebSocketEndpoint) else None
+
+    def answers_with(self, wrapper: object, exchange: Exchange, args: tuple[Any, ...]) -> bool:
+        endpoint = exchange.carrier.get("endpoint")  # what the router is about to call; absent where there is no router
+        if endpoint is None or endpoint is wrapper or lies_under(endpoint, wrapper):
+            return True
+        return bool(args) and isinstance(endpoint, type) and isinstance(args[0], endpoint)
 
 
 _FRAMEWORK = _Starlette()

@@ -35,8 +35,9 @@ def requires(*conditions: str | Requirement, guard: Guard | None = None) -> Call
 
     For functions and methods that receive a Werkzeug Request, and for classes whose `dispatch_request` method does. The
     guard is that of the BearerMiddleware around it, or `guard`; `requires(guard=guard)` wants any valid token. Neither
-    `public` nor `optional=True` nor `preflight` exempts a decorated view. Raises ConfigurationError for what cannot be
-    decorated, and UnguardedRoute at request time where no guard is found.
+    `public` nor `optional=True` nor `preflight` exempts a decorated view. A refusal is the view's Response: do not
+    decorate a helper whose result a view ignores. Raises ConfigurationError for what cannot be decorated, and
+    UnguardedRoute at request time where no guard is found.
     """
     route = route_of(conditions, guard)
     return lambda handler: decorated(handler, route, _FRAMEWORK)
@@ -82,6 +83,9 @@ class _Werkzeug:
 
     def dispatcher(self, cls: type) -> str | None:
         return "dispatch_request" if callable(getattr(cls, "dispatch_request", None)) else None
+
+    def answers_with(self, wrapper: object, exchange: Exchange, args: tuple[Any, ...]) -> bool:
+        return True  # the application calls its views itself, and nobody else knows which function is one
 
 
 _FRAMEWORK = _Werkzeug()

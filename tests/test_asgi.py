@@ -253,10 +253,14 @@ async def test_a_refusal_raised_before_accept_is_answered_in_the_same_way(denial
     assert (sent[0].get("status"), sent[0].get("code")) == ((403, None) if denial else (None, 1008))
 
 
-async def test_a_refusal_raised_after_accept_propagates() -> None:
+async def test_a_refusal_raised_after_accept_closes_the_websocket() -> None:
     app, _ = echo(raising=InsufficientScope(["x"]), accept_first=True)
-    with pytest.raises(InsufficientScope):
-        await call(BearerMiddleware(app, guard()), websocket_scope(auth("Bearer good"), denial=True), CONNECT)
+    scope = websocket_scope(auth("Bearer good"), denial=True)
+    sent = await call(linted(BearerMiddleware(app, guard())), scope, CONNECT)
+    assert [(message["type"], message.get("code")) for message in sent] == [
+        ("websocket.accept", None),
+        ("websocket.close", 1008),
+    ]
 
 
 async def test_every_mistake_of_construction_is_named_at_once() -> None:

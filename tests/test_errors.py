@@ -146,6 +146,17 @@ def test_an_insufficient_scope_names_all_scopes_to_ask_for() -> None:
     assert error.detail == "required scope: a b"
 
 
+@pytest.mark.parametrize("required", [[], ["a b"], [""], ['a"b'], ["é"], ["a", "\n"]])
+def test_no_scopes_and_no_scope_names_are_a_mistake(required: list[str]) -> None:
+    with pytest.raises(ValueError, match="at least one scope name"):
+        InsufficientScope(required)
+
+
+def test_one_string_is_not_taken_for_its_letters() -> None:
+    with pytest.raises(TypeError, match="use text"):
+        InsufficientScope("read:users")
+
+
 @each(REFUSALS)
 @pytest.mark.parametrize("through", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
 def test_a_refusal_survives_copying_and_pickling(error: Any, through: Any) -> None:

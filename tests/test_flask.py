@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from flask import Blueprint, Flask, Response, request
 from flask.views import MethodView, View
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.middleware.shared_data import SharedDataMiddleware
 
 from bearer_guard import AccessDenied, AuthorityUnavailable, ConfigurationError, InsufficientScope, UnguardedRoute
 from bearer_guard._challenge import parse_challenges
@@ -225,11 +227,52 @@ def test_protect_decides_before_anything_of_the_application_runs() -> None:
     seen: list[str] = []
     app = make(view)
     app.before_request(lambda: seen.append("before"))
+    app.url_value_preprocessor(lambda endpoint, values: seen.append("preprocessor"))
     by_protect(app)
     assert app.test_client().get("/").status_code == 401
     assert seen == []
     assert app.test_client().get("/", headers=GOOD).status_code == 200
-    assert seen == ["before"]
+    assert seen == ["preprocessor", "before"]
+
+
+def test_a_hook_or_a_helper_that_is_decorated_refuses_the_request() -> None:
+    hook = requires("write")(lambda: None)
+    blueprint = Blueprint("b", "b", url_prefix="/b")
+    blueprint.before_request(hook)
+    blueprint.add_url_rule("/", "view", view)
+
+    def careless() -> str:
+        hook()
+        return "went on"
+
+    app = make(careless)
+    app.register_blueprint(blueprint)
+    by_middleware(app)
+    for path in ("/", "/b/"):
+        assert app.test_client().get(path, headers=GOOD).status_code == 403
+        assert app.test_client().get(path, headers=WRITER).status_code == 200
+
+
+@pytest.mark.parametrize("wrap", [ProxyFix, lambda app: SharedDataMiddleware(ProxyFix(app), {})])
+def test_the_middleware_finds_flask_below_other_middleware(wrap: Any) -> None:
+    def handler() -> str:
+        raise InsufficientScope(["x"])
+
+    app = make(handler)
+    app.wsgi_app = wrap(app.wsgi_app)  # type: ignore[method-assign]
+    by_middleware(app)
+    assert app.test_client().get("/", headers=GOOD).status_code == 403
+
+
+def test_middleware_that_wraps_itself_is_not_looked_through_for_ever() -> None:
+    class Round:
+        def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
+            start_response("200 OK", [])
+            return [b"ok"]
+
+    app = Round()
+    app.app = app  # type: ignore[attr-defined]
+    assert exchange_wsgi(BearerMiddleware(app, guard()), wsgi_environ(auth("Bearer good"))).status == 200
 
 
 def test_protect_reaches_blueprints_static_files_and_unknown_paths() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import json
 import logging
+import math
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ from bearer_guard import (
     AuthorityUnavailable,
     ErrorBody,
     Guard,
+    InactiveToken,
     IncomingRequest,
     InsufficientScope,
     InvalidClaim,
@@ -119,9 +121,27 @@ def test_a_refusal_has_its_status_its_challenge_and_is_kept_by_no_cache(error: A
     assert json.loads(refusal.body).get("error") == error.error
 
 
+def test_an_exception_that_a_verifier_raises_again_and_again_is_logged_each_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    always = InactiveToken("revoked")
+
+    class Closed(Verifier):
+        def verify(self, token: str) -> AccessToken:
+            raise always
+
+    guard, incoming = Guard(Closed()), request(Authorization="Bearer x")
+    with caplog.at_level(logging.INFO, "bearer_guard"):
+        for _ in range(3):
+            with pytest.raises(InactiveToken) as raised:
+                guard.check(incoming)
+            guard.refusal(raised.value, incoming)
+    assert caplog.messages == ["refused with 401, inactive: revoked"] * 3
+
+
 def test_trouble_at_the_provider_is_a_503_that_says_when_to_come_back() -> None:
     guard = Guard(issuer.verifier())
-    for seconds, header in ((0.0, "1"), (1.2, "2"), (29.9, "30")):
+    for seconds, header in ((0.0, "1"), (1.2, "2"), (29.9, "30"), (math.inf, "86400"), (math.nan, "1"), (-1, "1")):
         refusal = guard.refusal(AuthorityUnavailable("down", retry_after=seconds), request())
         headers = dict(refusal.headers)
         assert (refusal.status, headers["retry-after"]) == (503, header)

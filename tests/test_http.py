@@ -87,6 +87,17 @@ def test_the_problem_body_agrees_with_the_status_and_its_phrase(error: Any) -> N
     json.dumps(dict(body.content))
 
 
+@pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "application/vnd.api+json"])
+def test_a_body_may_have_any_media_type(media_type: str) -> None:
+    assert ErrorBody(content={}, media_type=media_type).media_type == media_type
+
+
+@pytest.mark.parametrize("media_type", ["", "json", "text/html\r\nSet-Cookie: a=b", "text/html;\n", "tëxt/html"])
+def test_what_is_no_media_type_reaches_no_header(media_type: str) -> None:
+    with pytest.raises(ValueError, match="must be a media type"):
+        ErrorBody(content={}, media_type=media_type)
+
+
 def test_refusals_and_bodies_are_frozen_and_named() -> None:
     for value in (Refusal(status=401, headers=(), body=b""), ErrorBody(content={})):
         with pytest.raises(dataclasses.FrozenInstanceError):

@@ -138,6 +138,9 @@ def test_a_series_that_can_be_read_once_counts_all_the_same() -> None:
     with pytest.raises(InvalidClaim):
         strict.verify(issuer.token())
     assert strict.verify(issuer.token(tenant="eu"))
+    scoped = verifier(issuer=issuer.issuer, scope_claims=(name for name in ["rights"]))
+    for _ in range(2):
+        assert scoped.verify(issuer.token(rights="read")).scopes == {"read"}
     with pytest.raises(InvalidToken):
         strict.verify(issuer.token(tenant="eu", headers={"typ": "JWT"}))
 
@@ -158,6 +161,7 @@ OTHERS: dict[str, tuple[Any, str]] = {
     "credentials in a key URL": (lambda: RemoteJWKSet("https://a:b@id.example.com"), "user information"),
     "a time-out of nothing": (lambda: RemoteJWKSet("https://id.example.com/jwks", timeout=0), "greater than 0"),
     "a short secret": (lambda: SharedSecret("short"), "at least 32"),
+    "algorithms for a secret": (lambda: SharedSecret(b"x" * 64, algorithm=["HS256"]), "HS256, HS384, HS512"),  # type: ignore[arg-type]
     "no secret": (lambda: SharedSecret(), "give one secret"),
     "an algorithm for a secret": (lambda: SharedSecret(b"x" * 64, algorithm="RS256"), "HS256, HS384, HS512"),
     "an empty key set": (lambda: StaticJWKSet({"keys": []}), "no usable key"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 from typing import Any
@@ -413,6 +414,29 @@ def test_a_websocket_that_is_open_already_is_closed_and_a_closed_one_left_alone(
     async def accepts(websocket: WebSocket) -> None:
         await websocket.accept()
         await guarded(websocket)
+        raise AssertionError("never reached")
+
+    async def closes(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.close(1001)
+        await guarded(websocket)
+
+    for endpoint, code in ((accepts, 1008), (closes, 1001)):
+        api = client(WebSocketRoute("/", endpoint))
+        with api.websocket_connect("/", headers=GOOD) as connection, pytest.raises(WebSocketDisconnect) as closed:
+            connection.receive_text()
+        assert closed.value.code == code
+
+
+def test_a_websocket_endpoint_that_is_open_already_is_closed_and_a_closed_one_left_alone() -> None:
+    @requires("write")
+    async def guarded(websocket: WebSocket) -> None:
+        raise AssertionError("never called")
+
+    @functools.wraps(guarded)  # so that what it returns counts as the answer
+    async def accepts(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await guarded(websocket)
         await guarded(websocket)
 
     api = client(WebSocketRoute("/", accepts))
@@ -421,15 +445,80 @@ def test_a_websocket_that_is_open_already_is_closed_and_a_closed_one_left_alone(
     assert closed.value.code == 1008
 
 
+def test_a_websocket_whose_client_is_gone_before_the_refusal_is_left_alone() -> None:
+    @requires("write", guard=guard())
+    async def guarded(websocket: WebSocket) -> None:
+        raise AssertionError("never called")
+
+    async def gone() -> Any:
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    async def send(message: Any) -> None:
+        raise AssertionError("nobody is there")
+
+    asyncio.run(guarded(WebSocket(websocket_scope(auth(), denial=True), gone, send)))
+
+
+def refusing(handler: Any) -> None:
+    """Assert that a request without the scope is refused by the helper that `handler` calls, and that it ends there."""
+    answer = client(Route("/", handler)).get("/", headers=GOOD)
+    assert answer.status_code == 403
+    assert 'scope="write"' in answer.headers["www-authenticate"]
+
+
+def test_a_helper_that_is_decorated_refuses_the_request_instead_of_returning_a_refusal() -> None:
+    @requires("write")
+    async def helper(request: Request) -> None:
+        raise AssertionError("never called")
+
+    @requires("write")
+    def blocking_helper(request: Request) -> None:
+        raise AssertionError("never called")
+
+    async def handler(request: Request) -> Response:
+        await helper(request)
+        raise AssertionError("never reached")
+
+    def blocking_handler(request: Request) -> Response:
+        blocking_helper(request)
+        raise AssertionError("never reached")
+
+    class Endpoint(HTTPEndpoint):
+        async def get(self, request: Request) -> Response:
+            await helper(request)
+            raise AssertionError("never reached")
+
+    for caller in (handler, blocking_handler, functools.partial(handler), Endpoint):
+        refusing(caller)
+
+
+class Decorated:
+    @requires("write")
+    async def method(self, request: Request) -> Response:
+        raise AssertionError("never called")
+
+
+def test_a_handler_that_a_router_calls_by_another_name_still_answers_by_itself() -> None:
+    @requires("write", guard=guard())
+    async def handler(request: Request, extra: int = 0) -> Response:
+        raise AssertionError("never called")
+
+    @functools.wraps(handler)
+    async def wrapped(request: Request) -> Any:
+        return await handler(request)
+
+    for endpoint in (handler, wrapped, functools.partial(handler, extra=1), functools.partial(wrapped)):
+        answer = TestClient(Starlette(routes=[Route("/", endpoint)])).get("/")
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="users"')
+    refusing(Decorated().method)
+
+
 def test_a_blocking_function_that_is_to_refuse_a_websocket_raises() -> None:
     @requires("write")
     def guarded(websocket: WebSocket) -> None:
         raise AssertionError("never called")
 
-    async def endpoint(websocket: WebSocket) -> None:
-        guarded(websocket)
-
-    api = client(WebSocketRoute("/", endpoint))
+    api = client(WebSocketRoute("/", guarded))
     with pytest.raises(UnguardedRoute, match="make the handler async def"), api.websocket_connect("/", headers=GOOD):
         pass
 

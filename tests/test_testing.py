@@ -321,6 +321,14 @@ def test_broken_tokens_meet_every_kind_of_refusal_that_a_request_can() -> None:
     }
 
 
+def test_no_broken_token_is_good_where_audience_and_issuer_have_no_case() -> None:
+    numbered = LocalIssuer(audience="407408718192", issuer="12345")
+    guard = Guard(numbered.verifier())
+    for bad in numbered.broken_tokens():
+        with pytest.raises(AccessDenied):
+            guard.check(asking(bad.authorization), "a")
+
+
 def test_broken_tokens_have_unique_slugs_and_hide_their_credentials(issuer: LocalIssuer) -> None:
     broken = list(issuer.broken_tokens(profile="rfc9068"))
     names = [bad.name for bad in broken]
