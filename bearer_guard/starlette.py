@@ -6,9 +6,10 @@ response where the server has that extension, else a close with code 1008 (RFC 6
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar, overload
 
+from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, UnauthenticatedUser
 from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.requests import HTTPConnection
@@ -16,8 +17,8 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketState
 
 from . import asgi
-from ._errors import UnguardedRoute
-from ._gate import Carrier, token_in
+from ._errors import AccessDenied, AuthorityUnavailable, UnguardedRoute
+from ._gate import GUARD, Carrier, token_in
 from ._guard import Guard
 from ._handlers import F, decorated, lies_under
 from ._http import Refusal
@@ -34,7 +35,18 @@ class BearerMiddleware(asgi.BearerMiddleware):
     """`bearer_guard.asgi.BearerMiddleware`, whose token is also Starlette's `request.user` and `request.auth`.
 
     An anonymous request has an `UnauthenticatedUser` and empty `AuthCredentials`, whatever an outer layer had set.
+
+    A Starlette application makes a 500 of an AccessDenied or AuthorityUnavailable that a handler raises, before what is
+    around it sees the exception; so on one given as `app`, handlers for them are registered, unless it has its own.
     """
+
+    def __init__(
+        self, app: asgi.ASGIApp, guard: Guard, *, public: Collection[str] = (), preflight: bool = True
+    ) -> None:
+        super().__init__(app, guard, public=public, preflight=preflight)
+        if isinstance(app, Starlette):
+            for kind in (AccessDenied, AuthorityUnavailable):
+                app.exception_handlers.setdefault(kind, _answering(guard))
 
     def _publish(self, scope: asgi.Scope, token: AccessToken | None) -> None:
         super()._publish(scope, token)
@@ -151,6 +163,18 @@ class _Starlette:
 
 
 _FRAMEWORK = _Starlette()
+
+
+def _answering(guard: Guard) -> Callable[[Any, Any], Any]:
+    async def answer(connection: HTTPConnection, error: AccessDenied | AuthorityUnavailable) -> Response | None:
+        nearest: Guard = connection.scope.get(GUARD, guard)
+        refusal = nearest.refusal(error, asgi.ASGIRequest(connection.scope))
+        if not isinstance(connection, WebSocket):
+            return _HTTPExchange(connection.scope).respond(refusal)
+        await _WebSocketExchange(connection).arespond(refusal)
+        return None
+
+    return answer
 
 
 def _present(scope: Carrier, token: AccessToken | None) -> None:

@@ -20,7 +20,9 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bearer_guard import (
+    AccessDenied,
     AccessToken,
+    AuthorityUnavailable,
     ConfigurationError,
     InsufficientScope,
     UnguardedRoute,
@@ -490,6 +492,33 @@ def test_a_helper_that_is_decorated_refuses_the_request_instead_of_returning_a_r
 
     for caller in (handler, blocking_handler, functools.partial(handler), Endpoint):
         refusing(caller)
+
+
+def raising(error: Exception) -> Any:
+    async def http(request: Request) -> Response:
+        raise error
+
+    async def websocket(websocket: WebSocket) -> None:
+        raise error
+
+    return [Route("/", http), WebSocketRoute("/ws", websocket)]
+
+
+def test_what_a_whole_application_raises_is_answered_around_it_too() -> None:
+    for error, status in ((InsufficientScope(["write"]), 403), (AuthorityUnavailable("down"), 503)):
+        app = TestClient(linted(BearerMiddleware(Starlette(routes=raising(error)), guard())))
+        assert app.get("/", headers=GOOD).status_code == status
+        with pytest.raises(WebSocketDenialResponse) as denied, app.websocket_connect("/ws", headers=GOOD):
+            pass
+        assert denied.value.status_code == status
+
+
+def test_the_applications_own_exception_handler_is_left_in_place() -> None:
+    async def teapot(request: Any, error: Exception) -> Response:
+        return PlainTextResponse("mine", 418)
+
+    app = Starlette(routes=raising(InsufficientScope(["write"])), exception_handlers={AccessDenied: teapot})
+    assert TestClient(BearerMiddleware(app, guard())).get("/", headers=GOOD).status_code == 418
 
 
 class Decorated:
