@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 
-from bearer_guard import AuthorityUnavailable, ConfigurationError, ExpiredToken, InsufficientScope
+from bearer_guard import (
+    AuthorityUnavailable,
+    ConfigurationError,
+    ExpiredToken,
+    Guard,
+    InsufficientScope,
+    JWTVerifier,
+    RemoteJWKSet,
+)
+from bearer_guard._flow import Request, Response
 from bearer_guard.asgi import ASGIRequest, BearerMiddleware, route_path
+from bearer_guard.testing import LocalIssuer
 from tests.contract.asgi_linter import linted
 from tests.contract.exchange import Call, exchange_asgi, http_scope, request_event, websocket_scope
 from tests.contract.guards import AsyncVerifier, SyncVerifier, guard
@@ -60,6 +74,47 @@ async def test_a_verifier_of_either_colour_serves(verifier: Any) -> None:
     app = BearerMiddleware(scopes_of(*OK)[0], guard(verifier()))
     assert (await call(app, http_scope(auth("Bearer good"))))[0]["status"] == 200
     assert (await call(app, http_scope(auth("Bearer expired"))))[0]["status"] == 401
+
+
+async def test_ASGI_2_a_token_among_the_subprotocols_of_a_websocket_is_not_seen() -> None:
+    app, scopes = scopes_of(*OK)
+    call_with = Call(headers=(("Sec-WebSocket-Protocol", "bearer, good"),))
+    scope = websocket_scope(call_with, denial=True) | {"subprotocols": ["bearer", "good"]}
+    sent = await call(BearerMiddleware(app, guard()), scope, CONNECT)
+    assert (sent[0]["status"], scopes) == (401, [])
+
+
+async def test_ASGI_6_a_caller_that_goes_away_takes_no_other_caller_of_the_same_fetch_along() -> None:
+    asked, answer = threading.Event(), threading.Event()
+    issuer = LocalIssuer(audience="https://api.example.com")
+
+    class Waiting:
+        def send(self, request: Request) -> Response:
+            fetched.append(request.url)
+            asked.set()
+            assert answer.wait(10)
+            return Response(status=200, body=json.dumps(issuer.jwks()).encode())
+
+    fetched: list[str] = []
+    keys = RemoteJWKSet("https://id.example.com/jwks", transport=Waiting())
+    subject = Guard(JWTVerifier(issuer=issuer.issuer, audience="https://api.example.com", keys=keys))
+    app = BearerMiddleware(scopes_of(*OK)[0], subject)
+    scope = http_scope(auth(issuer.authorization()["Authorization"]))
+    statuses: list[int] = []
+
+    async def stays() -> None:
+        statuses.append((await call(app, scope))[0]["status"])
+
+    async with anyio.create_task_group() as tasks:
+        with anyio.CancelScope() as gone:
+            async with anyio.create_task_group() as first:
+                first.start_soon(call, app, scope)
+                await anyio.to_thread.run_sync(asked.wait)
+                tasks.start_soon(stays)
+                gone.cancel()
+        answer.set()
+    assert (statuses, len(fetched)) == ([200], 1)
+    assert subject.status()["ready"]
 
 
 async def test_ASGI_4_lifespan_passes_untouched_with_its_errors() -> None:

@@ -129,7 +129,7 @@ def test_DEC_2_a_view_that_no_guard_reaches_is_a_500_and_names_the_fix(handler: 
         app.test_client().get("/", headers=WRITER)
 
 
-def test_a_view_that_is_a_generator_sends_nothing_before_the_check() -> None:
+def test_G12_a_view_that_is_a_generator_sends_nothing_before_the_check() -> None:
     @requires("write", guard=guard(SyncVerifier()))
     def lines() -> Any:
         yield "secret"

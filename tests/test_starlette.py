@@ -250,7 +250,7 @@ def test_another_decorator_in_between_is_still_called() -> None:
 # Generators
 
 
-def test_a_generator_yields_nothing_before_the_check() -> None:
+def test_G12_a_generator_yields_nothing_before_the_check() -> None:
     @requires("write")
     def lines(request: Request) -> Any:
         yield "secret"

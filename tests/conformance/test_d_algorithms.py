@@ -491,6 +491,22 @@ def test_D18_private_members_are_neither_used_nor_logged(logged: list[str], capl
     assert not [value for value in (*secret.values(), ec_secret) if value in shown]
 
 
+def test_D18_private_members_of_a_fetched_set_are_neither_used_nor_logged(
+    logged: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = text(private_key("P-256").private_numbers().private_value.to_bytes(32, "big"))
+    provider = Loopback()
+    try:
+        source = RemoteJWKSet(provider.page("/jwks", jwks(jwk(d=secret))))
+        with caplog.at_level(logging.DEBUG, "bearer_guard"):
+            assert ask(guard(keys=source), T(), fetches=True).kind == OK
+    finally:
+        provider.close()
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "carries private members" in warning.message
+    assert secret not in "\n".join([*logged, caplog.text, repr(source), str(source.status())])
+
+
 def test_D18_a_wrong_private_member_does_not_take_the_public_key_down() -> None:
     assert ask(guard(keys=keys(jwk(d="AA")))).status == 401
     assert ask(guard(keys=keys(jwk(d="AA"))), T()).kind == OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import threading
 import time
@@ -33,6 +34,7 @@ from bearer_guard import (
     UnknownKey,
     UntrustedIssuer,
 )
+from bearer_guard._flow import Request, Response
 from bearer_guard._jwks import MAX_TRIED
 from tests.answers import DOWN, IT, OK, admitted, ask, guard, refused
 from tests.loopback import Loopback
@@ -481,6 +483,20 @@ def test_E13_metadata_of_another_issuer_is_not_used(provider: Loopback, change: 
     subject = guard(keys=RemoteJWKSet.discover(provider.url, clock=Clock()), issuer=provider.url)
     assert ask(subject, T(iss=provider.url), fetches=True).kind == DOWN
     assert "/jwks" not in provider.requests
+
+
+@pytest.mark.parametrize("other", ["https://AS.example", "https://as.example:443", "https://as.example/"])
+def test_E13_no_spelling_of_the_issuer_but_its_own_is_used(other: str) -> None:
+    class Told:
+        def send(self, request: Request) -> Response:
+            asked.append(request.url)
+            return Response(status=200, body=json.dumps({"issuer": other, "jwks_uri": f"{other}/jwks"}).encode())
+
+    asked: list[str] = []
+    issuer = "https://as.example"
+    subject = guard(keys=RemoteJWKSet.discover(issuer, transport=Told(), clock=Clock()), issuer=issuer)
+    assert ask(subject, T(iss=issuer), fetches=True).kind == DOWN
+    assert f"{other}/jwks" not in asked
 
 
 @pytest.mark.parametrize("where", [f"{OAUTH}/t1", f"{OPENID}/t1", f"/t1{OPENID}"])

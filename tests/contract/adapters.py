@@ -34,6 +34,9 @@ class Adapter:
     public: bool = True
     """Whether it is a middleware, with public paths and preflights; else a decorator on every handler."""
 
+    decorates: bool = True
+    """Whether the rules of RULES are decorators on its handlers."""
+
     def send(self, app: Any, call: Call, **members: Any) -> Reply:
         return (call_asgi if self.kind == "asgi" else call_wsgi)(app, call, **members)
 
@@ -176,10 +179,10 @@ def flask_decorator(guard: Guard, seen: Seen) -> Any:
 
 
 ADAPTERS = (
-    Adapter("asgi", bare_asgi, "asgi"),
+    Adapter("asgi", bare_asgi, "asgi", decorates=False),
     Adapter("starlette-middleware", starlette_middleware, "asgi"),
     Adapter("starlette-decorator", starlette_decorator, "asgi", public=False),
-    Adapter("wsgi", bare_wsgi, "wsgi"),
+    Adapter("wsgi", bare_wsgi, "wsgi", decorates=False),
     Adapter("werkzeug-middleware", werkzeug_middleware, "wsgi"),
     Adapter("werkzeug-decorator", werkzeug_decorator, "wsgi", public=False),
     Adapter("flask-middleware", flask_middleware, "wsgi"),
@@ -187,3 +190,4 @@ ADAPTERS = (
     Adapter("flask-decorator", flask_decorator, "wsgi", public=False),
 )
 MIDDLEWARE = tuple(adapter for adapter in ADAPTERS if adapter.public)
+DECORATED = tuple(adapter for adapter in ADAPTERS if adapter.decorates)

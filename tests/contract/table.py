@@ -34,6 +34,7 @@ def fields(*pairs: tuple[str, str], **members: object) -> Call:
 
 
 def rows(id: str, expected: str, *calls: Call) -> list[Row]:
+    assert len(calls) <= 26
     return [
         Row(f"{id}-{letter}", call, expected) for letter, call in zip("abcdefghijklmnopqrstuvwxyz", calls, strict=False)
     ]

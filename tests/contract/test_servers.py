@@ -111,10 +111,15 @@ def test_HTTP_1_two_lines_are_refused(server: Server) -> None:
 @pytest.mark.parametrize("fold", [b"\r\n ", b"\r\n\t", b" \r\n ", b"\n "])
 def test_HTTP_3_a_folded_line_is_refused_or_read_as_the_one_line_that_it_is(server: Server, fold: bytes) -> None:
     status, _ = server.get(b"Authorization: Bearer" + fold + b"junk")
-    assert status in (400, 401)  # RFC 9112 §5.2: a server refuses it, or puts spaces in place of the fold
+    assert status in (400, 401)
     status, _ = server.get(b"Authorization: Bearer good" + fold + b"x")
     assert status == 400
     assert server.seen.calls == []
+    # RFC 9112 §5.2: a server refuses a fold, or puts spaces in its place before anybody else sees the line. What comes
+    # of it then is the line that it stands for, and nothing is left for the guard to notice.
+    status, _ = server.get(b"Authorization: Bearer" + fold + b"good")
+    unfolds = server.kind == "uvicorn" or fold in (b"\r\n ", b" \r\n ")
+    assert status == (200 if unfolds else 400)
 
 
 @pytest.mark.parametrize("byte", [bytes([value]) for value in (0, 9, 10, 13, 0x7F, 0x80, 0xE9, 0xFF)], ids=bytes.hex)
