@@ -178,8 +178,8 @@ class InactiveToken(InvalidToken):
 class InsufficientScope(AccessDenied):
     """A valid token without a scope that the route requires: 403 `insufficient_scope` (RFC 6750 §3.1).
 
-    `required` are the scopes to ask for, all of them at once; the challenge names them in `scope`. Raises TypeError for
-    one string, and ValueError for no scope or for one outside the grammar of RFC 6749 §3.3.
+    `required` are the scopes to ask for, all of them at once; the challenge names them in `scope`. A name
+    outside the grammar of RFC 6749 §3.3 is left out: no token could have it. Raises TypeError for one string.
     """
 
     status = 403
@@ -190,9 +190,7 @@ class InsufficientScope(AccessDenied):
     def __init__(self, required: Iterable[str], detail: str = "") -> None:
         if isinstance(required, str):
             raise TypeError("required must be an iterable of scope names, not one string: use text.split(' ')")
-        named = tuple(required)
-        if not named or not all(SCOPE_TOKEN.fullmatch(name) for name in named):
-            raise ValueError("required must hold at least one scope name of printable ASCII (RFC 6749 §3.3)")
+        named = tuple(name for name in required if SCOPE_TOKEN.fullmatch(name))
         super().__init__(detail or f"required scope: {' '.join(named)}")
         self.required = named
         self.args: tuple[Any, ...] = (named, self.detail)

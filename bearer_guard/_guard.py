@@ -153,7 +153,7 @@ class Guard:
         params = {"realm": self._realm}
         if error.error is not None:
             params |= {"error": error.error, "error_description": error.description}
-        if isinstance(error, InsufficientScope):
+        if isinstance(error, InsufficientScope) and error.required:
             params["scope"] = " ".join(error.required)
         return Challenge(params=params)
 

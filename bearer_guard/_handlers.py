@@ -6,9 +6,10 @@ What could be decorated in appearance only is refused at import, and no wrapper 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from ._errors import ConfigurationError
@@ -17,6 +18,7 @@ from ._verifier import is_async_only
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_END: Final = object()
 BARE: Final = "__bearer_guard_bare__"
 """Marks what lies under a wrapper: a framework that calls it directly was given the undecorated handler."""
 
@@ -82,8 +84,17 @@ def _wrapper(handler: Any, route: Route, framework: Framework, dispatching: bool
         async def generator(*args: Any, **kwargs: Any) -> Any:
             # A generator has no response to return: the refusal is raised before the first item, for the middleware.
             await route.check(framework.exchange(args, kwargs))
-            async for item in handler(*args, **kwargs):
-                yield item
+            async with contextlib.aclosing(handler(*args, **kwargs)) as items:
+                item = await _or_end(items.asend(None))
+                while item is not _END:
+                    try:
+                        sent = yield item
+                    except GeneratorExit:
+                        raise
+                    except BaseException as thrown:
+                        item = await _or_end(items.athrow(thrown))
+                    else:
+                        item = await _or_end(items.asend(sent))
 
         return generator
     if inspect.iscoroutinefunction(function):
@@ -116,6 +127,13 @@ def _wrapper(handler: Any, route: Route, framework: Framework, dispatching: bool
     return blocking
 
 
+async def _or_end(item: Awaitable[Any]) -> Any:
+    try:
+        return await item
+    except StopAsyncIteration:
+        return _END
+
+
 def _class(cls: type, route: Route, framework: Framework) -> type:
     """`cls` with its dispatching method under `route`, in subclasses that override the method too."""
     name = framework.dispatcher(cls)
@@ -133,8 +151,11 @@ def _class(cls: type, route: Route, framework: Framework) -> type:
             cast("Any", super)(cls, sub).__init_subclass__(**kwargs)
         else:
             own_hook.__get__(None, sub)(**kwargs)
-        if name in sub.__dict__:
-            setattr(sub, name, _decorated(getattr(sub, name), route, framework, dispatching=True))
+        # Not only where it overrides the method: another base may come before this class in its order.
+        method = getattr(sub, name)
+        known = getattr(method, MARK, None)
+        if not (isinstance(known, Route) and known.includes(route)):
+            setattr(sub, name, _decorated(method, route, framework, dispatching=True))
 
     setattr(cls, "__init_subclass__", classmethod(init_subclass))  # noqa: B010 - type checkers refuse the assignment
     return cls

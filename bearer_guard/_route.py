@@ -72,9 +72,17 @@ class Route:
             return self
         if self.guard is not None and inner.guard is not None and self.guard is not inner.guard:
             return self
-        parts = [route.requirement for route in (self, inner) if route.requirement is not None]
-        conditions = [part for whole in parts for part in (whole.conditions if whole.every else (whole,))]
-        return Route(all_of(*dict.fromkeys(conditions)) if conditions else None, self.guard or inner.guard)
+        conditions = dict.fromkeys((*self._conditions(), *inner._conditions()))
+        return Route(all_of(*conditions) if conditions else None, self.guard or inner.guard)
+
+    def includes(self, other: Route) -> bool:
+        """Whether this route was joined of `other`, or might have been: who passes this one passes that one."""
+        return other.guard in (None, self.guard) and set(other._conditions()) <= set(self._conditions())
+
+    def _conditions(self) -> tuple[str | Requirement, ...]:
+        if self.requirement is None:
+            return ()
+        return self.requirement.conditions if self.requirement.every else (self.requirement,)
 
     def refused(self, exchange: Exchange) -> Refusal | None:
         """The refusal of a request that may not pass, from blocking code; None when it may."""

@@ -21,7 +21,8 @@ _STANDARD: Final = _URL[:-2] + b"+/"
 _TO_STANDARD: Final = bytes(_STANDARD[_URL.index(octet)] if octet in _URL else 0x21 for octet in range(256))
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 # The last character of a partial quantum carries 4 or 2 unused bits, which must be zero.             RFC 4648 §3.5
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+# A string, or the rest of the text from a quotation mark that is never closed: so that no octet is looked at twice.
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _NOT_BRACKETS: Final = bytes(octet for octet in range(256) if octet not in b"[]{}")
 _PADDING: Final = (b"", b"", b"==", b"=")
 _LAST_OF_TWO: Final = frozenset(_URL[::16])

@@ -7,6 +7,7 @@ its response: nothing that Flask calls can carry on by ignoring it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
@@ -156,7 +157,10 @@ def _was_meant_decorated(view: Any) -> bool:
     # A view may be routed bare on purpose, beside or instead of its decorated form. It was not where the decorator has
     # taken the view's name; inside a function nobody can look that up, and there the decorated form must be routed too.
     if "<locals>" not in view.__qualname__:
-        return lies_under(view.__globals__.get(view.__name__), view)
+        # In its own module: where another decorator wrapped it first, __globals__ are those of that decorator's.
+        module = sys.modules.get(view.__module__)
+        named = (view.__globals__.get(view.__name__), getattr(module, view.__name__, None))
+        return any(lies_under(other, view) for other in named)
     return not any(lies_under(other, view) for other in current_app.view_functions.values())
 
 

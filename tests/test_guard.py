@@ -106,7 +106,8 @@ def test_a_refusal_is_logged_once_with_its_reason_and_configured_values_alone(
 
 
 @pytest.mark.parametrize(
-    "error", [MissingToken(), InvalidRequest(), InvalidClaim("aud"), InsufficientScope(["a", "b"])]
+    "error",
+    [MissingToken(), InvalidRequest(), InvalidClaim("aud"), InsufficientScope(["a", "b"]), InsufficientScope(['"'])],
 )
 def test_a_refusal_has_its_status_its_challenge_and_is_kept_by_no_cache(error: AccessDenied) -> None:
     refusal = Guard(issuer.verifier(), realm="users").refusal(error, request())
@@ -115,7 +116,7 @@ def test_a_refusal_has_its_status_its_challenge_and_is_kept_by_no_cache(error: A
     assert refusal.status == error.status
     assert challenge.params["realm"] == "users"
     assert challenge.params.get("error") == error.error
-    assert challenge.params.get("scope") == ("a b" if isinstance(error, InsufficientScope) else None)
+    assert challenge.params.get("scope") == (" ".join(getattr(error, "required", ())) or None)
     assert headers["cache-control"] == "no-store"
     assert headers["content-length"] == str(len(refusal.body))
     assert json.loads(refusal.body).get("error") == error.error

@@ -33,7 +33,7 @@ from bearer_guard import (
 from bearer_guard._challenge import parse_challenges
 from bearer_guard.starlette import BearerMiddleware, current_token, requires
 from tests.contract.asgi_linter import linted
-from tests.contract.exchange import exchange_asgi, websocket_scope
+from tests.contract.exchange import exchange_asgi, http_scope, websocket_scope
 from tests.contract.guards import AsyncVerifier, SyncVerifier, TableVerifier, guard
 from tests.contract.table import auth
 
@@ -273,6 +273,38 @@ def test_G12_a_generator_yields_nothing_before_the_check() -> None:
     assert inspect.isasyncgenfunction(alines)
 
 
+def test_a_decorated_generator_is_driven_as_the_one_that_it_decorates() -> None:
+    seen: list[Any] = []
+
+    async def dialogue(request: Request) -> Any:
+        try:
+            seen.append((yield 1))
+            try:
+                yield 2
+            except ValueError as error:
+                seen.append(str(error))
+            yield 3
+        finally:
+            seen.append("closed")
+
+    async def drive(generator: Any, *, to_the_end: bool) -> list[Any]:
+        items = [await anext(generator), await generator.asend("sent"), await generator.athrow(ValueError("thrown"))]
+        if to_the_end:
+            return [*items, *[item async for item in generator]]
+        await generator.aclose()
+        return items
+
+    request = Request(http_scope(auth("Bearer writer")))
+    for to_the_end in (True, False):
+        assert asyncio.run(drive(requires("write", guard=guard())(dialogue)(request), to_the_end=to_the_end)) == [
+            1,
+            2,
+            3,
+        ]
+        assert seen == ["sent", "thrown", "closed"]
+        seen.clear()
+
+
 # Classes
 
 
@@ -309,6 +341,29 @@ def test_requirements_of_a_class_and_its_methods_add_up_and_are_named_together()
     assert scope_of(api.post("/", headers=GOOD)) == "a"
     assert api.get("/", headers={"Authorization": "Bearer has-a"}).status_code == 403
     assert api.get("/", headers={"Authorization": "Bearer has-ab"}).text == "u1"
+
+
+def test_no_other_base_brings_a_subclass_past_the_requirement() -> None:
+    @requires("write")
+    class Guarded(HTTPEndpoint):
+        async def get(self, request: Request) -> Response:
+            return PlainTextResponse("in")
+
+    class Fast(HTTPEndpoint):
+        async def dispatch(self) -> None:
+            request = Request(self.scope, receive=self.receive)
+            await (await self.get(request))(self.scope, self.receive, self.send)  # type: ignore[attr-defined]
+
+    class Both(Fast, Guarded):
+        pass
+
+    class Below(Both):
+        pass
+
+    for endpoint in (Both, Below):
+        api = client(Route("/", endpoint))
+        assert [api.get("/", headers=headers).status_code for headers in (GOOD, WRITER)] == [403, 200]
+    assert Below.dispatch is Both.dispatch
 
 
 def test_a_subclass_inherits_the_requirement_and_may_add_to_it_but_not_lose_it() -> None:

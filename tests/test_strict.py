@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bearer_guard._strict import MAX_DEPTH, b64url_decode, b64url_encode, json_object
+from tests.quick import within
 
 URL_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -219,3 +220,26 @@ def test_any_octets_are_an_object_or_a_value_error(octets: bytes) -> None:
 def test_no_number_that_is_accepted_is_infinite() -> None:
     largest = json_object(b'{"a":1.7976931348623157e308}')["a"]
     assert math.isfinite(largest)
+
+
+@pytest.mark.parametrize(
+    "unclosed",
+    [b'\\"', b'"', b"\\", b'\\\\"', b'"\\', b'[\\"', b'"["', b'\n\\\n"'],
+    ids=range(8),
+)
+def test_brackets_beside_strings_that_are_never_closed_take_no_longer_than_they_are(unclosed: bytes) -> None:
+    for size in (15_000, 60_000):
+        text = b'{"x":' + b"[" * (MAX_DEPTH + 1) + b'"' + unclosed * (size // len(unclosed))
+
+        def refuse(text: bytes = text) -> None:
+            with pytest.raises(ValueError, match="not unambiguous JSON"):
+                json_object(text)
+
+        assert within(0.05, refuse)
+
+
+@settings(deadline=None)
+@given(json_objects)
+def test_brackets_in_strings_are_no_depth(value: Any) -> None:
+    brackets = '[{"\\' * MAX_DEPTH
+    assert json_object(json.dumps({**value, brackets: brackets}).encode()) == {**value, brackets: brackets}

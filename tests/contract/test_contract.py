@@ -201,6 +201,14 @@ def test_HTTP_14_a_preflight_with_a_token_is_not_verified(adapter: Adapter) -> N
 
 
 @every_middleware
+@pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
+def test_HTTP_14_what_asks_for_another_method_is_no_preflight(adapter: Adapter, name: str) -> None:
+    call = replace(PREFLIGHT, headers=(*PREFLIGHT.headers, (name, "DELETE")))
+    reply, calls, _ = bench(adapter).send(call)
+    assert (reply.status, calls) == (401, [])
+
+
+@every_middleware
 def test_HTTP_14_preflight_false_closes_it(adapter: Adapter) -> None:
     reply, calls, _ = Bench(adapter, preflight=False).send(PREFLIGHT)
     assert (reply.status, calls) == (401, [])
