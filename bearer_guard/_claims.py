@@ -46,16 +46,16 @@ class ClaimRules:
         """Whether `iss` is exactly the configured issuer."""
         return "iss" not in claims if self.issuer is None else claims.get("iss") == self.issuer
 
-    def check(self, claims: dict[str, Any], now: float) -> None:
-        """Raise the InvalidToken that these claims deserve at `now` (a NumericDate), or return."""
+    def check(self, claims: dict[str, Any], now: float) -> tuple[float, float]:
+        """Raise the InvalidToken that these claims deserve at `now` (a NumericDate), or return their `window`."""
         if not self.trusts_issuer_of(claims):
             raise UntrustedIssuer(f"expected issuer {self.issuer!r}")
         if not _OTHER_KINDS.isdisjoint(claims):
             raise InvalidClaim("typ", "claims of another kind of token", reason="type_not_allowed")
-        self.check_times(claims, now)
+        window = self.check_times(claims, now)
         self._check_audience(claims)
         for name in _STRINGS:
-            if type(claims.get(name, "")) is not str:
+            if name in claims and type(claims[name]) is not str:
                 raise InvalidClaim(name, f"claim {name!r} is not a string")
         if "cnf" in claims and not isinstance(claims["cnf"], Mapping):
             raise InvalidClaim("cnf", "claim 'cnf' is not an object")
@@ -64,6 +64,7 @@ class ClaimRules:
                 raise InvalidClaim(name, f"required claim {name!r} is absent")
         if self.validate is not None and self.validate(MappingProxyType(claims)) is False:
             raise InvalidClaim("validate", "validate returned False")
+        return window
 
     @property
     def live(self) -> bool:
@@ -75,9 +76,14 @@ class ClaimRules:
 
         Raises InvalidClaim for what is no NumericDate, and for `exp` or `iat` absent where they are needed.
         """
-        expires = _numeric_date(claims, "exp")
-        not_before = _numeric_date(claims, "nbf")
-        issued = _numeric_date(claims, "iat")
+        expires, not_before, issued = claims.get("exp"), claims.get("nbf"), claims.get("iat")
+        # Most are whole numbers, and told to be dates without a call.
+        if type(expires) is not int or not 0 <= expires <= _LATEST:
+            expires = _numeric_date(claims, "exp")
+        if type(not_before) is not int or not 0 <= not_before <= _LATEST:
+            not_before = _numeric_date(claims, "nbf")
+        if type(issued) is not int or not 0 <= issued <= _LATEST:
+            issued = _numeric_date(claims, "iat")
         if expires is None and self.expires:
             raise InvalidClaim("exp", "required claim 'exp' is absent")
         ends = math.inf if expires is None else expires + self.leeway
@@ -90,11 +96,11 @@ class ClaimRules:
             begins = issued
         return begins - self.leeway, ends
 
-    def check_times(self, claims: Claims, now: float) -> None:
-        """Raise ExpiredToken, TokenNotYetValid or InvalidClaim unless `now` is in the claims' window."""
-        begins, ends = self.window(claims)
+    def check_times(self, claims: Claims, now: float) -> tuple[float, float]:
+        """Raise ExpiredToken, TokenNotYetValid or InvalidClaim unless `now` is in the claims' window, which is returned."""
+        begins, ends = window = self.window(claims)
         if begins <= now < ends:  # said so that a clock which returns NaN lets nobody in
-            return
+            return window
         if now < begins and now < ends:
             raise TokenNotYetValid(f"nbf or iat is in the future, leeway {self.leeway:g} s")
         older = "" if self.max_token_age is None else f" or older than max_token_age {self.max_token_age:g} s"
@@ -118,7 +124,7 @@ class ClaimRules:
         if not isinstance(names, list | tuple):
             raise InvalidClaim("aud", "claim 'aud' is neither a string nor an array of strings")
         for name in names:
-            if not isinstance(name, str):
+            if type(name) is not str:
                 raise InvalidClaim("aud", "claim 'aud' is neither a string nor an array of strings")
         if isinstance(expected, str):
             if expected not in names:
