@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from types import GeneratorType
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -102,17 +101,8 @@ class AsyncIO(Protocol):
     async def aanswer(self, step: Step, /) -> Any: ...
 
 
-def settled(begun: Begun[T]) -> Flow[T]:
-    """The flow of a decision that may have been taken at once."""
-    if isinstance(begun, GeneratorType):
-        return (yield from begun)
-    return begun
-
-
-def run(flow: Begun[T], io: BlockingIO) -> T:
+def run(flow: Flow[T], io: BlockingIO) -> T:
     """Drive `flow` to its end from blocking code and return its result; what it raises is raised."""
-    if not isinstance(flow, GeneratorType):
-        return flow
     try:
         step = next(flow)
     except StopIteration as end:  # most flows never yield
@@ -133,10 +123,8 @@ def run(flow: Begun[T], io: BlockingIO) -> T:
         flow.close()
 
 
-async def arun(flow: Begun[T], io: AsyncIO) -> T:
+async def arun(flow: Flow[T], io: AsyncIO) -> T:
     """Drive `flow` to its end from a coroutine and return its result; suspends only where the flow yields."""
-    if not isinstance(flow, GeneratorType):
-        return flow
     try:
         step = next(flow)
     except StopIteration as end:

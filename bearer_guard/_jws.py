@@ -15,7 +15,6 @@ from ._credentials import MAX_TOKEN_LENGTH
 from ._errors import InvalidToken, MalformedToken
 from ._strict import b64url_decode, b64url_encode, json_object
 
-
 _DOT: Final = ord(".")
 
 

@@ -39,8 +39,8 @@ class AccessToken:
     nothing itself: whoever builds it vouches for it. The token's own text is not kept.
     """
 
-    # What is not computed yet is not set: all follows from the facts, which hold what a guard asks for at every request.
-    # They may be shared with a cache and are never changed; claims that were JSON text are kept apart once read.
+    # What is not computed yet is not set: all follows from the facts, and a guard asks at every request for what they
+    # hold. A cache may share them, and nobody changes them; claims that were JSON text are kept apart once read.
     __slots__ = ("__weakref__", "_facts", "_fields", "_frozen", "_read")
 
     _facts: Facts

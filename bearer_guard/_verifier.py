@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any, ClassVar, Final, Protocol, TypedDict
 
-from ._flow import Begun, Call, Flow, arun, run, settled
+from ._flow import Begun, Call, Flow, arun, run
 from ._io import IO
 from ._token import AccessToken
-
 
 _DECIDES: Final = frozenset({"_begin", "_flow"})
 """One of these is what a verifier of this package overrides: the decision itself, written once for both colours."""
@@ -62,18 +61,18 @@ class Verifier:
         """What `token` says, from blocking code. Raises AccessDenied or AuthorityUnavailable."""
         if self._coroutine and not self._blocking:
             return run(verification(self, token), IO)
-        known = self._known(token)
-        return run(self._begin(token), IO) if known is None else known
+        begun = self._known(token) or self._begin(token)
+        return begun if isinstance(begun, AccessToken) else run(begun, IO)
 
     async def averify(self, token: str) -> AccessToken:
         """What `token` says, from a coroutine. Raises AccessDenied or AuthorityUnavailable."""
         if self._blocking and not self._coroutine:
             return await arun(verification(self, token), IO)
-        known = self._known(token)
-        return await arun(self._begin(token), IO) if known is None else known
+        begun = self._known(token) or self._begin(token)
+        return begun if isinstance(begun, AccessToken) else await arun(begun, IO)
 
     def _known(self, token: str) -> AccessToken | None:
-        """What is remembered of exactly this text, of whatever shape it is, and still holds. Never raises for a stranger's."""
+        """What is remembered of exactly this text, whatever shape it has, and would still be decided so."""
         del token
         return None
 
@@ -107,8 +106,8 @@ def begin(verifier: Verifier, token: str) -> Begun[AccessToken]:
 def verification(verifier: Verifier, token: str) -> Flow[AccessToken]:
     """The flow of `verifier` on `token`: its own, or a call of the methods that a subclass overrides."""
     if not overrides(verifier):
-        found = verifier._known(token)
-        return (yield from settled(verifier._begin(token))) if found is None else found
+        begun = verifier._known(token) or verifier._begin(token)
+        return begun if isinstance(begun, AccessToken) else (yield from begun)
     result = yield Call(
         (lambda: verifier.verify(token)) if verifier._blocking else None,
         (lambda: verifier.averify(token)) if verifier._coroutine else None,

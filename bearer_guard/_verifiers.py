@@ -16,8 +16,8 @@ from ._claims import Claims, ScopeClaims, scopes_of
 from ._credentials import MAX_TOKEN_LENGTH
 from ._errors import BadSignature, InvalidToken, UntrustedIssuer, raise_problems
 from ._flow import Begun, Flow, Transport
-from ._jws import CompactJWS, Header, looks_like_jws, parse
 from ._jwks import KeySet
+from ._jws import CompactJWS, Header, looks_like_jws, parse
 from ._keys import KeySource
 from ._policy import REQUIRED, Policy, as_listed
 from ._signature import SignatureCheck
@@ -179,8 +179,7 @@ class MultiIssuer(Verifier):
             raise UntrustedIssuer(f"expected one of {', '.join(map(repr, self._by_issuer))}")
         if overrides(verifier):
             return begin(verifier, token)
-        remembered = verifier._known(token)
-        return verifier.begin(token, jws) if remembered is None else remembered
+        return verifier._known(token) or verifier.begin(token, jws)
 
     def _parts(self) -> Iterable[Verifier]:
         return self._by_issuer.values()

@@ -92,7 +92,12 @@ def main(arguments: list[str]) -> int:
     recorded = records.get(who, {})
     slower = regressions(found, recorded)
     rows = [
-        [name, f"{counts[name].instructions:,.0f}", f"{taken:.3f}", f"{recorded[name]:.3f}" if name in recorded else "-"]
+        [
+            name,
+            f"{counts[name].instructions:,.0f}",
+            f"{taken:.3f}",
+            f"{recorded[name]:.3f}" if name in recorded else "-",
+        ]
         for name, taken in found.items()
     ]
     print(f"{who}; one {UNIT} of the payload: {counts[UNIT].instructions:,.0f} instructions\n")

@@ -18,8 +18,17 @@ from typing import Any, NamedTuple
 if os.environ.get("BEARER_GUARD_PLAIN"):
     sys.modules["pybase64"] = None  # type: ignore[assignment]
 
-from bearer_guard import AccessDenied, AuthorityUnavailable, Guard, JWTVerifier, RemoteJWKSet, SharedSecret, StaticJWKSet
-from bearer_guard import asgi, wsgi
+from bearer_guard import (
+    AccessDenied,
+    AuthorityUnavailable,
+    Guard,
+    JWTVerifier,
+    RemoteJWKSet,
+    SharedSecret,
+    StaticJWKSet,
+    asgi,
+    wsgi,
+)
 from bearer_guard._flow import Request, Response
 from bearer_guard._jws import compact
 from tests.benchmarks.material import ALGORITHMS, AUDIENCE, ISSUER, Material
@@ -53,7 +62,10 @@ def paths() -> dict[str, Path]:
     found[digest] = Path(lambda: [sha256(token).digest() for token in octets], counts=False)
     found["hit"] = Path(_verifying(material, cache_size=100), (digest,))
     cold, warm = Guard(_verifier(material)), Guard(_verifier(material, cache_size=100))
-    for kind, batch, middleware in (("ASGI", asgi_batch, asgi.BearerMiddleware), ("WSGI", wsgi_batch, wsgi.BearerMiddleware)):
+    for kind, batch, middleware in (
+        ("ASGI", asgi_batch, asgi.BearerMiddleware),
+        ("WSGI", wsgi_batch, wsgi.BearerMiddleware),
+    ):
         found[f"bare {kind}"] = Path(batch(None, tokens), counts=False)
         found[f"{kind} cold"] = Path(batch(partial(middleware, guard=cold), tokens), (f"bare {kind}", raw))
         found[f"{kind} warm"] = Path(batch(partial(middleware, guard=warm), tokens), (f"bare {kind}", digest))
@@ -99,11 +111,13 @@ class _Publishing:
 
 
 def _verifier(material: Material, **options: Any) -> JWTVerifier:
-    keys = SharedSecret(material.private_key) if material.algorithm == "HS256" else StaticJWKSet({"keys": [material.jwk()]})
-    algorithms = [material.algorithm]
-    return JWTVerifier(
-        issuer=ISSUER, audience=AUDIENCE, keys=keys, algorithms=algorithms, clock=lambda: NOW, **options
+    keys = (
+        SharedSecret(material.private_key)
+        if material.algorithm == "HS256"
+        else StaticJWKSet({"keys": [material.jwk()]})
     )
+    algorithms = [material.algorithm]
+    return JWTVerifier(issuer=ISSUER, audience=AUDIENCE, keys=keys, algorithms=algorithms, clock=lambda: NOW, **options)
 
 
 def _verifying(material: Material, **options: Any) -> Batch:
