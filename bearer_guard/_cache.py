@@ -5,7 +5,7 @@ verified it is current and its time has not run out; where the rules depend on s
 claims again. Positives only: nothing that a stranger makes up takes room.
 
 Room is made so that tokens which are seen once never push out those in use (S3-FIFO: Yang and others, SOSP 2023). A
-newcomer waits in a small queue, and settles in the main one when it has been asked for meanwhile, or when it comes again
+newcomer waits in a small queue, and settles in the main one when it has been asked for meanwhile, or when it is back
 soon after it had to leave. In the main queue the oldest leaves, unless it was used since its last turn. A hit changes
 one flag and takes no lock.
 """
@@ -29,7 +29,7 @@ _TURNS: Final = 16
 """For so many used entries that get another turn nobody waits longer; then the oldest leaves, used or not."""
 
 _MARKS: Final = 4
-"""For each entry, of tokens that have left: a mark lasts until about so many times the cache's size has left as well."""
+"""For each entry, of tokens that have left: a mark lasts until about so many times the cache's size have left too."""
 
 
 class Entry:

@@ -90,7 +90,7 @@ def parse(token: str, known: Mapping[bytes, Header] = MappingProxyType({})) -> C
 
 def read_header(members: dict[str, Any]) -> Header:
     """The header in these members. Unknown ones are ignored (RFC 7515 §4)."""
-    algorithm, kid, typ, content_type = (members.get(name) for name in ("alg", "kid", "typ", "cty"))
+    algorithm, kid, typ, content_type = members.get("alg"), members.get("kid"), members.get("typ"), members.get("cty")
     if not isinstance(algorithm, str):
         raise MalformedToken("alg is not a string")
     if "kid" in members and not isinstance(kid, str):
@@ -109,8 +109,10 @@ def read_header(members: dict[str, Any]) -> Header:
 def media_type(text: str) -> str:
     """`text` as RFC 7515 §4.1.9 compares it: in lower case, `application/` left out where nothing else has a slash."""
     lowered = text.lower() if text.isascii() else text  # some characters outside ASCII have lower case inside it
-    prefix, slash, rest = lowered.partition("/")
-    return rest if prefix == "application" and slash and "/" not in rest else lowered
+    if "/" not in lowered:
+        return lowered
+    prefix, _, rest = lowered.partition("/")
+    return rest if prefix == "application" and "/" not in rest else lowered
 
 
 def compact(header: bytes, payload: bytes, sign: Callable[[bytes], bytes]) -> str:
