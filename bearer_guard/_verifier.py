@@ -72,7 +72,7 @@ class Verifier:
         return begun if isinstance(begun, AccessToken) else await arun(begun, IO)
 
     def _known(self, token: str) -> AccessToken | None:
-        """What is remembered of exactly this text, whatever shape it has, and would still be decided so."""
+        """What is remembered of exactly this text, if it still holds. Raises as `verify` where house rules now refuse it."""
         del token
         return None
 
