@@ -5,14 +5,13 @@ A check answers yes or no. Whatever the arithmetic below raises means no.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hmac import HMAC
 
 Check: TypeAlias = Callable[[bytes, bytes], bool]
 """Of a signing input and a signature: whether the signature is the key's."""
@@ -24,7 +23,7 @@ def prepare(algorithm: str, material: Any) -> Check:
     """The check of one algorithm with one key, which fit each other."""
     family = algorithm[:2]
     if family == "HS":
-        return _hmac(material, getattr(hashlib, f"sha{algorithm[2:]}"))
+        return _hmac(material, _HASHES[algorithm[2:]])
     if family == "ES":
         return _ecdsa(material, _HASHES[algorithm[2:5]])
     if family in ("RS", "PS"):
@@ -32,13 +31,17 @@ def prepare(algorithm: str, material: Any) -> Check:
     return _whole_message(material)
 
 
-def _hmac(secret: bytes, digest: Any) -> Check:
-    keyed = hmac.new(secret, digestmod=digest)
+def _hmac(secret: bytes, digest: hashes.HashAlgorithm) -> Check:
+    copy_of_keyed = HMAC(secret, digest).copy  # the standard library's takes half as long again, and compares apart
 
     def check(signing_input: bytes, signature: bytes) -> bool:
-        computed = keyed.copy()
+        computed = copy_of_keyed()
         computed.update(signing_input)
-        return hmac.compare_digest(computed.digest(), signature)
+        try:
+            computed.verify(signature)  # in constant time
+        except Exception:
+            return False
+        return True
 
     return check
 

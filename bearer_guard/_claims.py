@@ -24,6 +24,7 @@ _OTHER_KINDS: Final = frozenset(
     {"at_hash", "c_hash", "s_hash", "events", "htm", "htu", "token_introspection", "status_list"}
 )
 _STRINGS: Final = ("sub", "client_id", "jti")
+_ARRAYS: Final = (list, tuple)  # a union written out in a check is made anew each time
 _LATEST: Final = 2**53
 _MAX_SHARED: Final = 1024
 _ABSENT: Final = object()
@@ -46,13 +47,13 @@ class ClaimRules:
         """Whether `iss` is exactly the configured issuer."""
         return "iss" not in claims if self.issuer is None else claims.get("iss") == self.issuer
 
-    def check(self, claims: dict[str, Any], now: float) -> None:
-        """Raise the InvalidToken that these claims deserve at `now` (a NumericDate), or return."""
-        if not self.trusts_issuer_of(claims):
+    def check(self, claims: dict[str, Any], now: float) -> tuple[float, float]:
+        """Raise the InvalidToken that these claims deserve at `now` (a NumericDate), or return their `window`."""
+        if claims.get("iss") != self.issuer or (self.issuer is None and "iss" in claims):
             raise UntrustedIssuer(f"expected issuer {self.issuer!r}")
         if not _OTHER_KINDS.isdisjoint(claims):
             raise InvalidClaim("typ", "claims of another kind of token", reason="type_not_allowed")
-        self.check_times(claims, now)
+        window = self.check_times(claims, now)
         self._check_audience(claims)
         for name in _STRINGS:
             if type(claims.get(name, "")) is not str:
@@ -64,6 +65,7 @@ class ClaimRules:
                 raise InvalidClaim(name, f"required claim {name!r} is absent")
         if self.validate is not None and self.validate(MappingProxyType(claims)) is False:
             raise InvalidClaim("validate", "validate returned False")
+        return window
 
     @property
     def live(self) -> bool:
@@ -75,9 +77,14 @@ class ClaimRules:
 
         Raises InvalidClaim for what is no NumericDate, and for `exp` or `iat` absent where they are needed.
         """
-        expires = _numeric_date(claims, "exp")
-        not_before = _numeric_date(claims, "nbf")
-        issued = _numeric_date(claims, "iat")
+        expires, not_before, issued = claims.get("exp"), claims.get("nbf"), claims.get("iat")
+        # Most are whole numbers, and told to be dates without a call.
+        if type(expires) is not int or not 0 <= expires <= _LATEST:
+            expires = _numeric_date(claims, "exp")
+        if type(not_before) is not int or not 0 <= not_before <= _LATEST:
+            not_before = _numeric_date(claims, "nbf")
+        if type(issued) is not int or not 0 <= issued <= _LATEST:
+            issued = _numeric_date(claims, "iat")
         if expires is None and self.expires:
             raise InvalidClaim("exp", "required claim 'exp' is absent")
         ends = math.inf if expires is None else expires + self.leeway
@@ -90,11 +97,11 @@ class ClaimRules:
             begins = issued
         return begins - self.leeway, ends
 
-    def check_times(self, claims: Claims, now: float) -> None:
-        """Raise ExpiredToken, TokenNotYetValid or InvalidClaim unless `now` is in the claims' window."""
-        begins, ends = self.window(claims)
+    def check_times(self, claims: Claims, now: float) -> tuple[float, float]:
+        """Raise ExpiredToken, TokenNotYetValid or InvalidClaim unless `now` is in the claims' `window`; return that."""
+        begins, ends = window = self.window(claims)
         if begins <= now < ends:  # said so that a clock which returns NaN lets nobody in
-            return
+            return window
         if now < begins and now < ends:
             raise TokenNotYetValid(f"nbf or iat is in the future, leeway {self.leeway:g} s")
         older = "" if self.max_token_age is None else f" or older than max_token_age {self.max_token_age:g} s"
@@ -114,13 +121,13 @@ class ClaimRules:
             if "aud" in claims:
                 raise InvalidClaim("aud", "expected no audience")
             return
-        names: list[Any] | tuple[Any, ...] = [named] if isinstance(named, str) else cast("list[Any]", named)
-        if not isinstance(names, list | tuple):
+        names: Any = (named,) if type(named) is str else named
+        if not isinstance(names, _ARRAYS):
             raise InvalidClaim("aud", "claim 'aud' is neither a string nor an array of strings")
         for name in names:
-            if not isinstance(name, str):
+            if type(name) is not str:
                 raise InvalidClaim("aud", "claim 'aud' is neither a string nor an array of strings")
-        if isinstance(expected, str):
+        if type(expected) is str:
             if expected not in names:
                 raise InvalidClaim("aud", f"expected audience {expected!r}")
         elif not any(name in expected for name in names):

@@ -85,6 +85,8 @@ class Call:
 
 Step: TypeAlias = Send | Join | Call
 Flow: TypeAlias = Generator[Step, Any, T]
+Begun: TypeAlias = T | Flow[T]
+"""A decision that was taken at once, or, where something may have to be waited for, the flow that takes it."""
 
 
 class BlockingIO(Protocol):

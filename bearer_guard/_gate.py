@@ -40,6 +40,10 @@ class Gate:
         self._paths = PublicPaths(public)
         self._preflight = preflight
 
+    def may_exempt(self, request: IncomingRequest) -> bool:
+        """Whether `exempts` could be true at all: most requests need not be looked at more closely."""
+        return self._paths.any or (self._preflight and request.method == "OPTIONS")
+
     def exempts(self, request: IncomingRequest, path: str, raw: str | None) -> bool:
         """Whether `request` passes as anonymous; `path` as the router sees it, `raw` as the server received it."""
         if self._paths.admit(path, raw):

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Final, TypedDict
 
 from ._challenge import Challenge
-from ._credentials import bearer_token
+from ._credentials import bearer_credentials, check_token68
 from ._errors import (
     AccessDenied,
     AuthorityUnavailable,
@@ -25,12 +25,12 @@ from ._errors import (
     Refused,
     raise_problems,
 )
-from ._flow import Flow, arun, run
+from ._flow import Begun, Flow, arun, run
 from ._http import ErrorBodyOf, IncomingRequest, Refusal, oauth_error
 from ._io import IO
 from ._scopes import Requirement, requirement
 from ._token import AccessToken
-from ._verifier import SourceStatus, Verifier, verification, works
+from ._verifier import SourceStatus, Verifier, begin, known, works
 
 _logger: Final = logging.getLogger("bearer_guard")
 _LONGEST_WAIT: Final = 86_400.0
@@ -75,7 +75,8 @@ class Guard:
         `required` is a scope, `all_of(...)` or `any_of(...)`. Raises AccessDenied or AuthorityUnavailable.
         """
         try:
-            return run(self.decision(request, requirement(required)), IO)
+            begun = self.begin(request, requirement(required))
+            return begun if begun is None or isinstance(begun, AccessToken) else run(begun, IO)
         except Refused as refused:
             self._report(refused)
             refused.reported = True
@@ -84,29 +85,46 @@ class Guard:
     async def acheck(self, request: IncomingRequest, required: str | Requirement | None = None) -> AccessToken | None:
         """`check` from a coroutine, under asyncio or trio; suspends only when something has to be fetched."""
         try:
-            return await arun(self.decision(request, requirement(required)), IO)
+            begun = self.begin(request, requirement(required))
+            return begun if begun is None or isinstance(begun, AccessToken) else await arun(begun, IO)
         except Refused as refused:
             self._report(refused)
             refused.reported = True
             raise
 
-    def decision(self, request: IncomingRequest, required: Requirement | None) -> Flow[AccessToken | None]:
-        """The decision of `check` and `acheck` as a flow, for adapters."""
+    def begin(self, request: IncomingRequest, required: Requirement | None) -> Begun[AccessToken | None]:
+        """The decision of `check` and `acheck`, which is taken at once where nothing has to be waited for."""
+        token = self._presented(request)
+        if token is None:
+            return None
+        verifier = self._verifier
+        found: Begun[AccessToken] | None = known(verifier, token)
+        if found is None:
+            check_token68(token)
+            found = begin(verifier, token)
+        if isinstance(found, AccessToken):
+            return self._admitted(found, required)
+        return self._awaited(found, required)
+
+    def _presented(self, request: IncomingRequest) -> str | None:
         try:
-            token = bearer_token(request.values("authorization"))
+            token = bearer_credentials(request.values("authorization"))
         except MissingToken:
             if not self._optional:
                 raise
-            token = None
-        if token is None:
-            if self._optional:
-                return None
+            return None
+        if token is None and not self._optional:
             raise MissingToken("no Authorization field")
-        access_token = yield from verification(self._verifier, token)
-        if access_token.confirmation is not None:
+        return token
+
+    def _awaited(self, flow: Flow[AccessToken], required: Requirement | None) -> Flow[AccessToken]:
+        return self._admitted((yield from flow), required)
+
+    def _admitted(self, token: AccessToken, required: Requirement | None) -> AccessToken:
+        if token.confirmation is not None:
             raise InvalidClaim("cnf", "a sender-constrained token was presented as a plain bearer token")
-        self.authorize(access_token, required)
-        return access_token
+        self.authorize(token, required)
+        return token
 
     def authorize(self, token: AccessToken, required: Requirement | None) -> None:
         """Raise InsufficientScope unless the scopes of this verified token meet `required`."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ._credentials import MAX_TOKEN_LENGTH
 from ._errors import InvalidToken, MalformedToken
 from ._strict import b64url_decode, b64url_encode, json_object
+
+_DOT: Final = ord(".")
 
 
 class Header(NamedTuple):
@@ -27,21 +29,29 @@ class Header(NamedTuple):
 class CompactJWS:
     """The parts of a token, none of them verified: whoever reads `unverified_claims` before the signature says so."""
 
-    __slots__ = ("_claims", "_segment", "header", "new_header", "signature", "signing_input")
+    __slots__ = ("_claims", "_payload", "_segment", "header", "new_header", "signature", "signing_input")
 
-    def __init__(self, header: Header, segment: bytes, signing_input: bytes, signature: bytes) -> None:
+    def __init__(
+        self, header: Header, segment: bytes, signing_input: bytes, signature: bytes, new_header: bool = True
+    ) -> None:
         self.header: Header = header
         self._segment = segment
+        self._payload: bytes | None = None
         self._claims: dict[str, Any] | None = None
-        self.new_header: bool = True
+        self.new_header: bool = new_header
         self.signing_input: bytes = signing_input
         self.signature: bytes = signature
 
     def unverified_claims(self) -> dict[str, Any]:
         """The payload's claims set. Raises MalformedToken when it is not one."""
-        if self._claims is None:
-            self._claims = _object(self._segment)
-        return self._claims
+        claims = self._claims
+        if claims is None:
+            try:
+                self._payload = payload = b64url_decode(self._segment)
+                self._claims = claims = json_object(payload)
+            except ValueError:
+                raise _no_object() from None
+        return claims
 
     def header_segment(self) -> bytes:
         """The header as it was spelled."""
@@ -49,7 +59,7 @@ class CompactJWS:
 
     def payload(self) -> bytes:
         """The octets of the payload."""
-        return b64url_decode(self._segment)
+        return b64url_decode(self._segment) if self._payload is None else self._payload
 
 
 def parse(token: str, known: Mapping[bytes, Header] = MappingProxyType({})) -> CompactJWS:
@@ -63,25 +73,24 @@ def parse(token: str, known: Mapping[bytes, Header] = MappingProxyType({})) -> C
         octets = token.encode("ascii")
     except UnicodeEncodeError:
         raise MalformedToken("not ASCII") from None
-    segments = octets.split(b".", 3)
-    if len(segments) != 3:
+    signing_input, _, encoded_signature = octets.rpartition(b".")
+    segment, dot, encoded_payload = signing_input.partition(b".")
+    if not dot or _DOT in encoded_payload:
         raise MalformedToken("not three segments")
-    header = known.get(segments[0])
+    header = known.get(segment)
     new_header = header is None
     if header is None:
-        header = read_header(_object(segments[0]))
+        header = read_header(_object(segment))
     try:
-        signature = b64url_decode(segments[2])
+        signature = b64url_decode(encoded_signature)
     except ValueError:
         raise MalformedToken("the signature is not canonical base64url") from None
-    jws = CompactJWS(header, segments[1], octets[: -len(segments[2]) - 1], signature)
-    jws.new_header = new_header
-    return jws
+    return CompactJWS(header, encoded_payload, signing_input, signature, new_header)
 
 
 def read_header(members: dict[str, Any]) -> Header:
     """The header in these members. Unknown ones are ignored (RFC 7515 §4)."""
-    algorithm, kid, typ, content_type = (members.get(name) for name in ("alg", "kid", "typ", "cty"))
+    algorithm, kid, typ, content_type = members.get("alg"), members.get("kid"), members.get("typ"), members.get("cty")
     if not isinstance(algorithm, str):
         raise MalformedToken("alg is not a string")
     if "kid" in members and not isinstance(kid, str):
@@ -100,8 +109,10 @@ def read_header(members: dict[str, Any]) -> Header:
 def media_type(text: str) -> str:
     """`text` as RFC 7515 §4.1.9 compares it: in lower case, `application/` left out where nothing else has a slash."""
     lowered = text.lower() if text.isascii() else text  # some characters outside ASCII have lower case inside it
-    prefix, slash, rest = lowered.partition("/")
-    return rest if prefix == "application" and slash and "/" not in rest else lowered
+    if "/" not in lowered:
+        return lowered
+    prefix, _, rest = lowered.partition("/")
+    return rest if prefix == "application" and "/" not in rest else lowered
 
 
 def compact(header: bytes, payload: bytes, sign: Callable[[bytes], bytes]) -> str:
@@ -126,4 +137,8 @@ def _object(segment: bytes) -> dict[str, Any]:
     try:
         return json_object(b64url_decode(segment))
     except ValueError:
-        raise MalformedToken("a segment is not canonical base64url of a JSON object") from None
+        raise _no_object() from None
+
+
+def _no_object() -> MalformedToken:
+    return MalformedToken("a segment is not canonical base64url of a JSON object")

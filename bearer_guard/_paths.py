@@ -28,7 +28,7 @@ class PublicPaths:
     see `path_problems`.
     """
 
-    __slots__ = ("_exact", "_trees")
+    __slots__ = ("_exact", "_trees", "any")
 
     def __init__(self, patterns: Iterable[str]) -> None:
         exact: set[str] = set()
@@ -40,10 +40,11 @@ class PublicPaths:
                 trees.append(base + "/")
         self._exact = frozenset(exact)
         self._trees = tuple(trees)
+        self.any: bool = bool(exact)
 
     def admit(self, path: str, raw: str | None) -> bool:
         """Whether `path`, as the router sees it, is public; `raw` is the request target where the server tells it."""
-        if not self._exact:
+        if not self.any:
             return False
         routed = path or "/"  # an application mounted at /api sees "" for /api, and its router takes that for its root
         if routed not in self._exact and not routed.startswith(self._trees):

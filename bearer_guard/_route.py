@@ -118,7 +118,8 @@ class Route:
                     "the guard's verifier has averify alone and this handler is blocking: "
                     "make the handler async def, or override verify too"
                 )
-            token = yield from guard.decision(request, None)
+            begun = guard.begin(request, None)
+            token = begun if begun is None or isinstance(begun, AccessToken) else (yield from begun)
             if token is None:
                 raise MissingToken("the route requires a token, though its guard is optional")
             exchange.deposit(guard, token)

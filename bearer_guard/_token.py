@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, cast
 
+Facts: TypeAlias = tuple[Mapping[str, Any] | bytes, frozenset[str], Mapping[str, Any] | None]
+"""Of a verified token: its claims or their JSON text, its scopes, and its `cnf`, read-only."""
+
 _Setter: TypeAlias = Callable[[object, object], None]
 _set = object.__setattr__
 _new = object.__new__
@@ -36,15 +39,14 @@ class AccessToken:
     nothing itself: whoever builds it vouches for it. The token's own text is not kept.
     """
 
-    # What is not computed yet is not set: `_source` are claims or their JSON text, from which the rest follows. The
-    # confirmation alone is known from the beginning, because a guard asks for it at every request.
-    __slots__ = ("__weakref__", "_confirmation", "_fields", "_frozen", "_scopes", "_source")
+    # What is not computed yet is not set: all follows from the facts, and a guard asks at every request for what they
+    # hold. A cache may share them, and nobody changes them; claims that were JSON text are kept apart once read.
+    __slots__ = ("__weakref__", "_facts", "_fields", "_frozen", "_read")
 
-    _source: Mapping[str, Any] | bytes
-    _confirmation: Mapping[str, Any] | None
+    _facts: Facts
+    _read: Mapping[str, Any]
     _fields: Mapping[str, Any]
     _frozen: Mapping[str, Any]
-    _scopes: frozenset[str]
 
     def __init__(
         self,
@@ -71,31 +73,20 @@ class AccessToken:
             "issued_at": issued_at,
             "token_id": token_id,
         }
-        _set(self, "_frozen", freeze(claims))
+        frozen = freeze(claims)
+        _set(self, "_frozen", frozen)
         _set(self, "_fields", fields)
-        _set(self, "_scopes", frozenset(scopes))
-        _set(self, "_confirmation", freeze(confirmation))
+        _set(self, "_facts", (frozen, frozenset(scopes), freeze(confirmation)))
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any], scopes: frozenset[str]) -> AccessToken:
         """The token that verified claims describe. Nothing is checked or copied: nobody may change `claims` again."""
         confirmation = claims.get("cnf")
-        return cls.described(claims, scopes, None if confirmation is None else freeze(confirmation))
-
-    @classmethod
-    def described(
-        cls, source: Mapping[str, Any] | bytes, scopes: frozenset[str], confirmation: Mapping[str, Any] | None
-    ) -> AccessToken:
-        """`from_claims`, also of the claims' JSON text; `confirmation` is their `cnf`, read-only."""
-        token = _new(cls)
-        _set_source(token, source)
-        _set_scopes(token, scopes)
-        _set_confirmation(token, confirmation)
-        return token
+        return token_of((claims, scopes, None if confirmation is None else freeze(confirmation)))
 
     @property
     def scopes(self) -> frozenset[str]:
-        return self._scopes
+        return self._facts[1]
 
     @property
     def claims(self) -> Mapping[str, Any]:
@@ -136,7 +127,7 @@ class AccessToken:
 
     @property
     def confirmation(self) -> Mapping[str, Any] | None:
-        return self._confirmation
+        return self._facts[2]
 
     @property
     def is_client(self) -> bool:
@@ -168,11 +159,14 @@ class AccessToken:
             return self._fields
 
     def _members(self) -> Mapping[str, Any]:
-        source = self._source
-        if isinstance(source, bytes):
-            source = cast("Mapping[str, Any]", json.loads(source.decode()))
-            _set(self, "_source", source)
-        return source
+        source = self._facts[0]
+        if not isinstance(source, bytes):
+            return source
+        try:
+            return self._read
+        except AttributeError:
+            _set(self, "_read", json.loads(source.decode()))
+            return self._read
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AccessToken):
@@ -180,15 +174,15 @@ class AccessToken:
         return self._parts() == other._parts()
 
     def _parts(self) -> tuple[object, ...]:
-        return self._all_fields(), self._confirmation, self._scopes, self.claims
+        return self._all_fields(), self.confirmation, self.scopes, self.claims
 
     def __hash__(self) -> int:
-        return hash((self.subject, self.client_id, self.issuer, self.token_id, self._scopes))
+        return hash((self.subject, self.client_id, self.issuer, self.token_id, self.scopes))
 
     def __repr__(self) -> str:
         return (
             f"AccessToken(subject={self.subject!r}, client_id={self.client_id!r}, issuer={self.issuer!r}, "
-            f"scopes={sorted(self._scopes)!r}, expires_at={self.expires_at!r})"
+            f"scopes={sorted(self.scopes)!r}, expires_at={self.expires_at!r})"
         )
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -198,14 +192,19 @@ class AccessToken:
         raise AttributeError(f"AccessToken is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        fields = {**self._all_fields(), "confirmation": self._confirmation}
-        return _restore, (_thaw(fields), self._scopes, _thaw(self.claims))
+        fields = {**self._all_fields(), "confirmation": self.confirmation}
+        return _restore, (_thaw(fields), self.scopes, _thaw(self.claims))
 
 
-# The slots' own setters: the class refuses to set anything, and `object.__setattr__` takes longer.
-_set_source = cast("_Setter", vars(AccessToken)["_source"].__set__)
-_set_scopes = cast("_Setter", vars(AccessToken)["_scopes"].__set__)
-_set_confirmation = cast("_Setter", vars(AccessToken)["_confirmation"].__set__)
+# The slot's own setter: the class refuses to set anything, and `object.__setattr__` takes longer.
+_set_facts = cast("_Setter", vars(AccessToken)["_facts"].__set__)
+
+
+def token_of(facts: Facts) -> AccessToken:
+    """The token of these facts, which nobody may change again. Nothing is checked, copied or computed."""
+    token = _new(AccessToken)
+    _set_facts(token, facts)
+    return token
 
 
 def _fields_of(claims: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import takewhile
-from typing import Any, ClassVar, Protocol, TypedDict
+from typing import Any, ClassVar, Final, Protocol, TypedDict
 
-from ._flow import Call, Flow, arun, run
+from ._flow import Begun, Call, Flow, arun, run
 from ._io import IO
 from ._token import AccessToken
+
+_DECIDES: Final = frozenset({"_begin", "_flow"})
+"""One of these is what a verifier of this package overrides: the decision itself, written once for both colours."""
 
 
 class SourceStatus(TypedDict):
@@ -50,19 +53,32 @@ class Verifier:
         super().__init_subclass__(**kwargs)
         cls._blocking = cls._coroutine = False
         # Mixins too: whatever stands before the flow must be asked.
-        for base in takewhile(lambda base: "_flow" not in base.__dict__, cls.__mro__):
+        for base in takewhile(lambda base: not _DECIDES & base.__dict__.keys(), cls.__mro__):
             cls._blocking = cls._blocking or "verify" in base.__dict__
             cls._coroutine = cls._coroutine or "averify" in base.__dict__
 
     def verify(self, token: str) -> AccessToken:
         """What `token` says, from blocking code. Raises AccessDenied or AuthorityUnavailable."""
-        overridden = self._coroutine and not self._blocking
-        return run(verification(self, token) if overridden else self._flow(token), IO)
+        if self._coroutine and not self._blocking:
+            return run(verification(self, token), IO)
+        begun = self._known(token) or self._begin(token)
+        return begun if isinstance(begun, AccessToken) else run(begun, IO)
 
     async def averify(self, token: str) -> AccessToken:
         """What `token` says, from a coroutine. Raises AccessDenied or AuthorityUnavailable."""
-        overridden = self._blocking and not self._coroutine
-        return await arun(verification(self, token) if overridden else self._flow(token), IO)
+        if self._blocking and not self._coroutine:
+            return await arun(verification(self, token), IO)
+        begun = self._known(token) or self._begin(token)
+        return begun if isinstance(begun, AccessToken) else await arun(begun, IO)
+
+    def _known(self, token: str) -> AccessToken | None:
+        """What is remembered of this very text, if it still holds. Raises as `verify` where house rules now refuse it."""
+        del token
+        return None
+
+    def _begin(self, token: str) -> Begun[AccessToken]:
+        """The decision about a token that is not known, taken at once where nothing has to be waited for."""
+        return self._flow(token)
 
     def _flow(self, token: str) -> Flow[AccessToken]:
         """The decision of a verifier of this package, written once for both colours."""
@@ -77,10 +93,21 @@ class Verifier:
         return [source for part in self._parts() for source in part._sources()]
 
 
+def known(verifier: Verifier, token: str) -> AccessToken | None:
+    """What `verifier` remembers of `token`; nothing where methods that a subclass overrides have to be asked."""
+    return None if verifier._blocking or verifier._coroutine else verifier._known(token)
+
+
+def begin(verifier: Verifier, token: str) -> Begun[AccessToken]:
+    """The decision of `verifier` on a token that is not `known`: its own, or a call of what a subclass overrides."""
+    return verification(verifier, token) if verifier._blocking or verifier._coroutine else verifier._begin(token)
+
+
 def verification(verifier: Verifier, token: str) -> Flow[AccessToken]:
     """The flow of `verifier` on `token`: its own, or a call of the methods that a subclass overrides."""
     if not overrides(verifier):
-        return (yield from verifier._flow(token))
+        begun = verifier._known(token) or verifier._begin(token)
+        return begun if isinstance(begun, AccessToken) else (yield from begun)
     result = yield Call(
         (lambda: verifier.verify(token)) if verifier._blocking else None,
         (lambda: verifier.averify(token)) if verifier._coroutine else None,
@@ -97,7 +124,8 @@ def overrides(verifier: Verifier) -> bool:
 
 def works(verifier: Verifier) -> bool:
     """Whether `verifier` decides anything at all: one that overrides nothing is a mistake."""
-    return overrides(verifier) or type(verifier)._flow is not Verifier._flow
+    kind = type(verifier)
+    return overrides(verifier) or kind._flow is not Verifier._flow or kind._begin is not Verifier._begin
 
 
 def is_async_only(verifier: Verifier) -> bool:

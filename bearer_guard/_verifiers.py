@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Iterable, Sequence
-from typing import Final
+from typing import Final, cast
 
 from ._cache import Entry, TokenCache
 from ._claims import Claims, ScopeClaims, scopes_of
 from ._credentials import MAX_TOKEN_LENGTH
 from ._errors import BadSignature, InvalidToken, UntrustedIssuer, raise_problems
-from ._flow import Flow, Transport
+from ._flow import Begun, Flow, Transport
+from ._jwks import KeySet
 from ._jws import CompactJWS, Header, looks_like_jws, parse
 from ._keys import KeySource
 from ._policy import REQUIRED, Policy, as_listed
 from ._signature import SignatureCheck
 from ._strict import json_object
-from ._token import AccessToken
-from ._verifier import Source, Verifier, overrides, verification, works
+from ._token import AccessToken, Facts, token_of
+from ._verifier import Source, Verifier, begin, known, overrides, works
 
 MAX_HEADERS: Final = 64
 """Headers of verified tokens that a verifier remembers: an issuer has as many as it has keys."""
@@ -89,40 +90,53 @@ class JWTVerifier(Verifier):
         self._live: Final = self._rules.live or callable(scope_claims)
         self._headers: Final[dict[bytes, Header]] = {}
 
-    def _flow(self, token: str) -> Flow[AccessToken]:
-        return self.decision(token, None)
+    def _known(self, token: str) -> AccessToken | None:
+        cache = self._cache
+        if cache is None or len(token) > MAX_TOKEN_LENGTH:
+            return None
+        now = self._clock()
+        facts = cache.find(token, self._signatures.keys.current(), now)
+        if facts is None:
+            return None
+        return token_of(self._judged_again(facts, now) if self._live else facts)
 
-    def decision(self, token: str, parsed: CompactJWS | None) -> Flow[AccessToken]:
-        """The flow of `verify`; `parsed` is the token taken apart, where that has been done already."""
-        now, cache = self._clock(), self._cache
-        if cache is not None and len(token) <= MAX_TOKEN_LENGTH:
-            known = cache.find(token, self._signatures.keys.current(), now)
-            if known is not None:
-                scopes = self._checked_again(known, now) if self._live else known.scopes
-                return AccessToken.described(known.payload, scopes, known.confirmation)
-        jws = parse(token, self._headers) if parsed is None else parsed
-        self._signatures.check_algorithm(jws)
-        self._check_type(jws)
-        keys = self._signatures.keys.current()
-        if keys is None or not self._signatures.verified(jws, keys):
-            keys = yield from self._signatures.keys_that_verify(
-                jws, keys, lambda: self._check_issuer(jws), lambda: self._check_worth(jws, now)
-            )
+    def _begin(self, token: str) -> Begun[AccessToken]:
+        return self.begin(token, parse(token, self._headers))
+
+    def begin(self, token: str, jws: CompactJWS) -> Begun[AccessToken]:
+        """The decision about `token`, which is not remembered, taken apart as `jws`."""
+        now, signatures = self._clock(), self._signatures
+        if jws.new_header:  # one that is known was that of a token which passed these
+            signatures.check_algorithm(jws)
+            self._check_type(jws)
+        keys = signatures.keys.current()
+        if keys is not None and signatures.verified(jws, keys):
+            return self._judged(token, jws, keys, now)
+        return self._judged_by_others(token, jws, keys, now)
+
+    def _judged_by_others(self, token: str, jws: CompactJWS, tried: KeySet | None, now: float) -> Flow[AccessToken]:
+        keys = yield from self._signatures.keys_that_verify(
+            jws, tried, lambda: self._check_issuer(jws), lambda: self._check_worth(jws, now)
+        )
+        return self._judged(token, jws, keys, now)
+
+    def _judged(self, token: str, jws: CompactJWS, keys: KeySet, now: float) -> AccessToken:
+        """The token whose signature `keys` have verified, by its claims."""
         claims = jws.unverified_claims()  # verified by now
-        self._rules.check(claims, now)
-        scopes = scopes_of(claims, self._scope_claims, self._shared_scopes)
+        window = self._rules.check(claims, now)
+        access_token = AccessToken.from_claims(claims, scopes_of(claims, self._scope_claims, self._shared_scopes))
         if jws.new_header and len(self._headers) < MAX_HEADERS:
             self._headers[jws.header_segment()] = jws.header
-        access_token = AccessToken.from_claims(claims, scopes)
-        if cache is not None:
-            window = self._rules.window(claims)
-            cache.keep(token, Entry(jws.payload(), scopes, window, keys, access_token.confirmation))
+        if self._cache is not None:
+            facts = jws.payload(), access_token.scopes, access_token.confirmation
+            self._cache.keep(token, Entry(facts, window, keys))
         return access_token
 
-    def _checked_again(self, known: Entry, now: float) -> frozenset[str]:
-        claims = json_object(known.payload)
+    def _judged_again(self, facts: Facts, now: float) -> Facts:
+        payload, _, confirmation = facts
+        claims = json_object(cast("bytes", payload))
         self._rules.check(claims, now)
-        return scopes_of(claims, self._scope_claims)
+        return payload, scopes_of(claims, self._scope_claims), confirmation
 
     def _check_type(self, jws: CompactJWS) -> None:
         if jws.header.typ not in self._types:
@@ -157,15 +171,15 @@ class MultiIssuer(Verifier):
         raise_problems("MultiIssuer", _multi_issuer_problems(jwt_verifiers))
         self._by_issuer = {verifier.issuer: verifier for verifier in jwt_verifiers}
 
-    def _flow(self, token: str) -> Flow[AccessToken]:
+    def _begin(self, token: str) -> Begun[AccessToken]:
         jws = parse(token)
         issuer = jws.unverified_claims().get("iss")
         verifier = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
         if verifier is None:
             raise UntrustedIssuer(f"expected one of {', '.join(map(repr, self._by_issuer))}")
         if overrides(verifier):
-            return (yield from verification(verifier, token))
-        return (yield from verifier.decision(token, jws))
+            return begin(verifier, token)
+        return verifier._known(token) or verifier.begin(token, jws)
 
     def _parts(self) -> Iterable[Verifier]:
         return self._by_issuer.values()
@@ -190,8 +204,11 @@ class Router(Verifier):
         self._jwt = jwt
         self._opaque = opaque
 
-    def _flow(self, token: str) -> Flow[AccessToken]:
-        return verification(self._jwt if looks_like_jws(token) else self._opaque, token)
+    def _known(self, token: str) -> AccessToken | None:
+        return known(self._jwt, token)
+
+    def _begin(self, token: str) -> Begun[AccessToken]:
+        return begin(self._jwt if looks_like_jws(token) else self._opaque, token)
 
     def _parts(self) -> Iterable[Verifier]:
         return (self._jwt, self._opaque)

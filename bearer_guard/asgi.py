@@ -42,9 +42,9 @@ class ASGIRequest(IncomingRequest):
         return tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in pairs)
 
     def values(self, name: str) -> list[str]:
-        wanted = name.encode("latin-1")
+        wanted, length = name.encode("latin-1"), len(name)
         pairs = self._scope.get("headers") or ()
-        return [value.decode("latin-1") for found, value in pairs if found.lower() == wanted]
+        return [value.decode("latin-1") for found, value in pairs if len(found) == length and found.lower() == wanted]
 
 
 class BearerMiddleware:
@@ -73,27 +73,26 @@ class BearerMiddleware:
         inner = dict(scope)
         if not isinstance(inner.get("headers", ()), list | tuple):
             inner["headers"] = list(inner["headers"] or ())  # one that can be read only once
-        await self._guarded(inner, receive, send)
-
-    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        guard = self._gate.guard
-        request = ASGIRequest(scope)
-        exchange = _Exchange(scope, receive, send)
+        gate = self._gate
+        guard = gate.guard
+        request = ASGIRequest(inner)
+        exchange = _Exchange(inner, receive, send)
         try:
-            token = None if self._exempts(scope, request) else await guard.acheck(request)
-            self._publish(scope, token)
-            await self.app(scope, exchange.receive, exchange.send)
+            exempt = gate.may_exempt(request) and _exempts(gate, request, inner)
+            self._publish(inner, None if exempt else await guard.acheck(request))
+            await self.app(inner, receive if kind == "http" else exchange.receive, exchange.send)
         except (AccessDenied, AuthorityUnavailable) as refused:
-            if exchange.started and scope["type"] == "http":
+            if exchange.started and kind == "http":
                 raise
             await exchange.refuse(guard.refusal(refused, request))
 
-    def _exempts(self, scope: Scope, request: IncomingRequest) -> bool:
-        raw = scope.get("raw_path")
-        return self._gate.exempts(request, route_path(scope), None if raw is None else raw.decode("latin-1"))
-
     def _publish(self, scope: Scope, token: AccessToken | None) -> None:
         deposit(scope, self._gate.guard, token)
+
+
+def _exempts(gate: Gate, request: IncomingRequest, scope: Scope) -> bool:
+    raw = scope.get("raw_path")
+    return gate.exempts(request, route_path(scope), None if raw is None else raw.decode("latin-1"))
 
 
 def route_path(scope: Scope) -> str:
@@ -123,11 +122,12 @@ class _Exchange:
         self._connected = True
         return message
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
+        """The server's own `send`, with no coroutine of ours around it."""
         if message["type"] in _STARTS:
             self.started = True
             self._ended = message["type"] != "websocket.accept"
-        await self._send(message)
+        return self._send(message)
 
     async def refuse(self, refusal: Refusal) -> None:
         if self._scope["type"] == "http":

@@ -42,8 +42,15 @@ class WSGIRequest(IncomingRequest):
     def values(self, name: str) -> list[str]:
         if name in ("content-type", "content-length"):
             return super().values(name)
-        value = self._environ.get("HTTP_" + name.upper().replace("-", "_"))
+        value = self._environ.get(_AUTHORIZATION if name == "authorization" else _key(name))
         return [] if value is None else [value]
+
+
+def _key(name: str) -> str:
+    return "HTTP_" + name.upper().replace("-", "_")
+
+
+_AUTHORIZATION = _key("authorization")
 
 
 class BearerMiddleware:
@@ -77,6 +84,8 @@ class BearerMiddleware:
 
 def exempts(gate: Gate, request: IncomingRequest, environ: WSGIEnvironment) -> bool:
     """Whether the request passes `gate` unverified, by PATH_INFO and by the raw target where the server tells it."""
+    if not gate.may_exempt(request):
+        return False
     raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     return gate.exempts(request, utf8(environ.get("PATH_INFO", "")), raw)
 
@@ -94,6 +103,8 @@ def _answer(refusal: Refusal, start_response: StartResponse, *exc_info: Any) -> 
 
 class _Relay:
     """The application's response on its way to the server, replaced by a refusal while nothing of its body has gone."""
+
+    __slots__ = ("_chunks", "_close", "_refuse", "_sent", "_start_response", "_started")
 
     def __init__(
         self, start_response: StartResponse, refuse: Callable[[AccessDenied | AuthorityUnavailable], Refusal]

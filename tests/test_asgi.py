@@ -324,3 +324,29 @@ async def test_every_mistake_of_construction_is_named_at_once() -> None:
     assert len(caught.value.problems) == 4
     assert "guard must be a Guard" in str(caught.value)
     assert "preflight must be True or False" in str(caught.value)
+
+
+# --- no I/O, no suspension -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cache_size", [0, 10])
+def test_ASGI_where_nothing_is_fetched_the_coroutine_ends_without_having_suspended_once(cache_size: int) -> None:
+    # No event loop runs: whatever needed a task, a thread or a timer would raise, and what waits would not end at once.
+    issuer = LocalIssuer("https://api.example.com")
+    keeper = Guard(issuer.verifier(cache_size=cache_size))
+    keeper.warm()
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("nothing is to be received")
+
+    app = BearerMiddleware(scopes_of(*OK)[0], keeper)
+    token = issuer.token()
+    for credentials, status in ((token, 200), (token, 200), (issuer.token(aud="another"), 401), ("a b", 400)):
+        with pytest.raises(StopIteration):
+            app(http_scope(auth(f"Bearer {credentials}")), receive, send).send(None)
+        assert [message["status"] for message in sent if "status" in message] == [status]
+        sent.clear()

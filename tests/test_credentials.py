@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bearer_guard import InvalidRequest, MissingToken
-from bearer_guard._credentials import MAX_TOKEN_LENGTH, bearer_token
+from bearer_guard._credentials import MAX_TOKEN_LENGTH, bearer_credentials, check_token68
 from tests.quick import within
 
 LETTERS_AND_DIGITS = string.ascii_letters + string.digits
@@ -33,6 +33,13 @@ def independently(value: str) -> str | type[Exception]:
     while body.endswith("="):
         body = body[:-1]
     return rest if body and all(character in TOKEN68 for character in body) else InvalidRequest
+
+
+def bearer_token(fields: list[str]) -> str | None:
+    credentials = bearer_credentials(fields)
+    if credentials is not None:
+        check_token68(credentials)
+    return credentials
 
 
 def outcome(value: str) -> str | type[Exception] | None:

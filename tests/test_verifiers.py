@@ -26,8 +26,6 @@ from bearer_guard import (
     UntrustedIssuer,
     Verifier,
 )
-from bearer_guard._cache import Entry, TokenCache
-from bearer_guard._jwks import KeySet
 from bearer_guard._verifier import is_async_only
 from bearer_guard.testing import ABSENT, LocalIssuer
 
@@ -184,79 +182,6 @@ def test_a_remembered_token_is_forgotten_with_the_keys_that_verified_it(issuer: 
 def test_an_over_long_token_is_not_even_looked_up(issuer: LocalIssuer) -> None:
     with pytest.raises(MalformedToken):
         issuer.verifier(cache_size=10).verify("a" * 20_000)
-
-
-def entry(keys: KeySet, begins: float = 0, ends: float = 100) -> Entry:
-    return Entry(b"{}", frozenset(), (begins, ends), keys)
-
-
-def test_tokens_seen_once_do_not_push_out_those_in_use() -> None:
-    keys, cache = KeySet(()), TokenCache(100)
-    working = [f"used {number}" for number in range(50)]
-    for token in working:
-        cache.keep(token, entry(keys))
-        assert cache.find(token, keys, 1)
-    for number in range(5_000):
-        cache.keep(f"once {number}", entry(keys))
-    assert all(cache.find(token, keys, 1) for token in working[:40])
-    assert len(cache) <= 100
-
-
-def test_among_tokens_in_use_the_one_that_rests_longest_leaves() -> None:
-    keys, cache = KeySet(()), TokenCache(20)
-    for number in range(60):
-        cache.keep(str(number), entry(keys))
-        assert cache.find(str(number), keys, 1)
-        if number > 2:
-            cache.find("0", keys, 1)
-    assert len(cache) == 20
-    assert cache.find("0", keys, 1)
-    assert not cache.find("1", keys, 1)
-
-
-def test_an_entry_counts_for_its_keys_and_its_time_alone() -> None:
-    keys, cache = KeySet(()), TokenCache(1)
-    cache.keep("a", entry(keys, 10, 20))
-    assert cache.find("a", keys, 10)
-    assert not cache.find("a", keys, 9.9)
-    assert not cache.find("a", keys, 20)
-    assert not cache.find("a", KeySet(()), 10)
-    assert not cache.find("a", None, 10)
-    assert not cache.find("b", keys, 10)
-    cache.keep("b", entry(keys))
-    assert not cache.find("a", keys, 10)
-
-
-def test_a_token_that_is_kept_again_replaces_its_entry() -> None:
-    old, new, cache = KeySet(()), KeySet(()), TokenCache(30)
-    for number in range(10):
-        cache.keep(str(number), entry(old))
-        cache.find(str(number), old, 1)
-    assert cache._settled
-    for token in ("0", "9"):
-        cache.keep(token, entry(new))
-        assert cache.find(token, new, 1)
-
-
-def test_the_cache_holds_under_threads() -> None:
-    keys, cache, failures = KeySet(()), TokenCache(50), []
-
-    def work(seed: int) -> None:
-        try:
-            for number in range(2_000):
-                token = str((number * seed) % 200)
-                if not cache.find(token, keys, 1):
-                    cache.keep(token, entry(keys))
-        except Exception as failure:
-            failures.append(failure)
-
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in (1, 3, 7, 11)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
-    assert len(cache) <= 50
 
 
 # --- several issuers, several shapes -------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -28,15 +29,24 @@ _MAKERS: dict[str, Callable[[], Any]] = {
     "HS256": lambda: os.urandom(32),
 }
 ALGORITHMS = tuple(_MAKERS)
+_SEED = bytes(range(32))
+_FIXED: dict[str, Callable[[], Any]] = {
+    "RS256": lambda: _rsa_key(3 * 2**1022 + 1037, 7 * 2**1021 + 309),
+    "ES256": lambda: ec.derive_private_key(int.from_bytes(_SEED), ec.SECP256R1()),
+    "EdDSA": lambda: ed25519.Ed25519PrivateKey.from_private_bytes(_SEED),
+    "HS256": lambda: _SEED,
+}
 
 
 class Material:
     """A key of one algorithm and tokens that it signed, each another."""
 
-    def __init__(self, algorithm: str, count: int = 200, filling: int = 0) -> None:
+    def __init__(
+        self, algorithm: str, count: int = 200, filling: int = 0, *, now: int | None = None, fixed: bool = False
+    ) -> None:
         self.algorithm = algorithm
-        self.private_key = _MAKERS[algorithm]()
-        self.now = int(time.time())
+        self.private_key = (_FIXED if fixed else _MAKERS)[algorithm]()
+        self.now = int(time.time()) if now is None else now
         self.tokens = [self.token(number, filling) for number in range(count)]
 
     def claims(self, number: int, filling: int = 0) -> dict[str, Any]:
@@ -101,3 +111,10 @@ def _bare_check(algorithm: str, key: Any) -> Callable[[bytes, bytes], object]:
     if algorithm == "EdDSA":
         return lambda signature, octets: key.verify(signature, octets)
     return lambda signature, octets: hmac.compare_digest(hmac.new(key, octets, "sha256").digest(), signature)
+
+
+def _rsa_key(p: int, q: int) -> rsa.RSAPrivateKey:
+    exponent = 65537
+    d = pow(exponent, -1, math.lcm(p - 1, q - 1))
+    parts = d % (p - 1), d % (q - 1), pow(q, -1, p)
+    return rsa.RSAPrivateNumbers(p, q, d, *parts, rsa.RSAPublicNumbers(exponent, p * q)).private_key()

@@ -1,0 +1,159 @@
+"""The paths whose instructions are counted: run by `tests.benchmarks.instructions` under valgrind, never by itself.
+
+Every path is a batch of operations on tokens and keys that are the same in every run. The process yields its processor
+between batches, which is where valgrind ends one count and begins the next; then it prints the names of the paths.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+if os.environ.get("BEARER_GUARD_PLAIN"):
+    sys.modules["pybase64"] = None  # type: ignore[assignment]
+
+from bearer_guard import (
+    AccessDenied,
+    AuthorityUnavailable,
+    Guard,
+    JWTVerifier,
+    RemoteJWKSet,
+    SharedSecret,
+    StaticJWKSet,
+    asgi,
+    wsgi,
+)
+from bearer_guard._flow import Request, Response
+from bearer_guard._jws import compact
+from tests.benchmarks.material import ALGORITHMS, AUDIENCE, ISSUER, Material
+from tests.benchmarks.requests import asgi_batch, wsgi_batch
+
+NOW = 1_800_000_000
+TOKENS = 20
+
+Batch = Callable[[], object]
+
+
+class Path(NamedTuple):
+    """Something to count: a batch, and the names of what it does not count for, its floor."""
+
+    batch: Batch
+    floor: tuple[str, ...] = ()
+    counts: bool = True
+
+
+def paths() -> dict[str, Path]:
+    materials = {algorithm: Material(algorithm, TOKENS, now=NOW, fixed=True) for algorithm in ALGORITHMS}
+    payloads = [json.dumps(materials["HS256"].claims(number)).encode() for number in range(TOKENS)]
+    found = {"json.loads": Path(lambda: [json.loads(payload) for payload in payloads], counts=False)}
+    for algorithm, material in materials.items():
+        raw = f"{algorithm} check and json.loads"
+        found[raw] = Path(material.raw(), counts=False)
+        found[f"{algorithm} cold"] = Path(_verifying(material), (raw,))
+    material = materials["HS256"]
+    tokens, octets = material.tokens, [token.encode() for token in material.tokens]
+    digest, raw = "SHA-256", "HS256 check and json.loads"
+    found[digest] = Path(lambda: [sha256(token).digest() for token in octets], counts=False)
+    found["hit"] = Path(_verifying(material, cache_size=100), (digest,))
+    cold, warm = Guard(_verifier(material)), Guard(_verifier(material, cache_size=100))
+    for kind, batch, middleware in (
+        ("ASGI", asgi_batch, asgi.BearerMiddleware),
+        ("WSGI", wsgi_batch, wsgi.BearerMiddleware),
+    ):
+        found[f"bare {kind}"] = Path(batch(None, tokens), counts=False)
+        found[f"{kind} cold"] = Path(batch(partial(middleware, guard=cold), tokens), (f"bare {kind}", raw))
+        found[f"{kind} warm"] = Path(batch(partial(middleware, guard=warm), tokens), (f"bare {kind}", digest))
+    found |= {f"refused: {name}": Path(batch) for name, batch in refusals(materials).items()}
+    found["refused: expired"] = Path(found["refused: expired"].batch, (raw,))
+    return found
+
+
+def refusals(materials: Mapping[str, Material]) -> dict[str, Batch]:
+    """What a stranger's token costs that needs no arithmetic, and one that has expired."""
+    material = materials["RS256"]
+    remote = RemoteJWKSet("https://id.example.com/jwks", clock=lambda: 0.0, transport=_Publishing(material.jwk()))
+    verifier = JWTVerifier(issuer=ISSUER, audience=AUDIENCE, keys=remote, clock=lambda: NOW)
+    verifier.verify(material.tokens[0])
+    header = json.dumps({"alg": "RS256", "typ": "at+jwt", "kid": "another"}, separators=(",", ":")).encode()
+    payload = json.dumps(material.claims(0), separators=(",", ":")).encode()
+    stranger = compact(header, payload, lambda _: bytes(256))
+    for _ in range(3):  # now the budget of refetches is spent, and the clock stands still
+        _refused(verifier, stranger)
+    late = JWTVerifier(
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        keys=SharedSecret(materials["HS256"].private_key),
+        clock=lambda: NOW + 100_000,
+    )
+    cases = {
+        "over-long token": (verifier, "a" * 65_536),
+        "unknown kid": (verifier, stranger),
+        "another alphabet": (verifier, material.tokens[0].replace(".", "~", 1)),
+        "expired": (late, materials["HS256"].tokens[0]),
+    }
+    return {name: _refusing(*case) for name, case in cases.items()}
+
+
+class _Publishing:
+    """A transport that answers every request with the same key set."""
+
+    def __init__(self, jwk: dict[str, Any]) -> None:
+        self._body = json.dumps({"keys": [jwk]}).encode()
+
+    def send(self, request: Request) -> Response:
+        return Response(status=200, headers={"content-type": "application/jwk-set+json"}, body=self._body)
+
+
+def _verifier(material: Material, **options: Any) -> JWTVerifier:
+    keys = (
+        SharedSecret(material.private_key)
+        if material.algorithm == "HS256"
+        else StaticJWKSet({"keys": [material.jwk()]})
+    )
+    algorithms = [material.algorithm]
+    return JWTVerifier(issuer=ISSUER, audience=AUDIENCE, keys=keys, algorithms=algorithms, clock=lambda: NOW, **options)
+
+
+def _verifying(material: Material, **options: Any) -> Batch:
+    verify, tokens = _verifier(material, **options).verify, material.tokens
+    return lambda: [verify(token) for token in tokens]
+
+
+def _refused(verifier: JWTVerifier, token: str) -> None:
+    try:
+        verifier.verify(token)
+    except (AccessDenied, AuthorityUnavailable):
+        return
+    raise AssertionError("accepted")
+
+
+def _refusing(verifier: JWTVerifier, token: str) -> Batch:
+    return lambda: [_refused(verifier, token) for _ in range(TOKENS)]
+
+
+def main() -> None:
+    found = paths()
+    for path in found.values():
+        for _ in range(3):  # the interpreter specializes what it runs
+            path.batch()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    os.sched_yield()
+    for path in found.values():
+        path.batch()
+        os.sched_yield()
+        path.batch()
+        path.batch()
+        os.sched_yield()
+    print(json.dumps([[name, TOKENS, path.floor, path.counts] for name, path in found.items()]))
+
+
+if __name__ == "__main__":
+    main()
