@@ -12,6 +12,7 @@ import pytest
 
 from bearer_guard import ConfigurationError, Guard, IncomingRequest, JWTVerifier, RemoteJWKSet, StaticJWKSet
 from bearer_guard._flow import Request, Response
+from bearer_guard.dialects import camel_case_words
 from bearer_guard.issuer import (
     JSON_BODY,
     STANDARD,
@@ -22,7 +23,6 @@ from bearer_guard.issuer import (
     IssuerRequest,
     IssuerResponse,
     KeyRing,
-    TokenRequestRefused,
 )
 
 AS = "https://id.example.com"
@@ -323,7 +323,11 @@ def test_metadata_is_at_both_well_known_places_and_matches_the_issuer(url: str, 
     assert metadata == content(bench.get(openid)) == bench.issuer.metadata()
     assert metadata["issuer"] == url
     assert metadata["token_endpoint"] == f"{url}/oauth2/token"
-    assert metadata["token_endpoint_auth_methods_supported"] == ["client_secret_basic", "client_secret_post"]
+    assert metadata["token_endpoint_auth_methods_supported"] == [
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+    ]
     assert metadata["jwks_uri"] == f"{url}/.well-known/jwks.json"
     assert bench.issuer.token_endpoints == (f"{url}/oauth2/token", f"{url}/v1/oauth/token")
     assert bench.get(metadata["jwks_uri"].removeprefix(AS)).status == 200
@@ -348,16 +352,14 @@ def _json_request(bench: Bench, prefix: str) -> IssuerRequest:
 
 
 def test_a_dialect_is_a_value_that_sets_path_spelling_statuses_and_error_members() -> None:
-    def words(refused: TokenRequestRefused) -> dict[str, str]:
-        return {"error": refused.code, "errorDescription": refused.description}
-
     dialect = Dialect(
         path="/token",
         body="json",
-        basic=False,
+        basic=None,
+        private_key_jwt=False,
         token_type="bearer",
         statuses={"invalid_client": 403},
-        error_members=words,
+        words=camel_case_words,
     )
     issuer = Issuer(AS, dialects=[dialect])
     client, secret = issuer.clients.add(audience=API)
@@ -380,9 +382,11 @@ def test_a_secret_is_made_here_shown_once_and_kept_as_a_salted_hash() -> None:
     second, other = clients.add(audience=API)
     assert len(base64.urlsafe_b64decode(secret + "=")) == 32
     assert secret != other
-    assert first.salt != second.salt
+    assert first.secret is not None
+    assert second.secret is not None
+    assert first.secret.salt != second.secret.salt
     assert secret not in repr(first) + repr(clients)
-    assert repr(first.secret_hash) not in repr(first)
+    assert repr(first.secret.digest) not in repr(first) + repr(first.secret)
     assert clients.authenticate(first.client_id, secret) is first
     assert clients.authenticate(first.client_id, other) is None
     assert len(clients) == 2

@@ -159,13 +159,22 @@ def through_asgi(scope: dict[str, Any], *events: dict[str, Any]) -> tuple[list[A
     return sent, len(pending)
 
 
-def test_the_asgi_application_stops_to_read_a_body_above_the_bound() -> None:
+def test_the_asgi_application_keeps_a_body_up_to_the_bound_and_throws_the_rest_away() -> None:
     chunk = {"type": "http.request", "body": b"a" * 40_000, "more_body": True}
     sent, left = through_asgi(
-        {"type": "http", "method": "POST", "path": "/x", "headers": [(b"a", b"\xe9")]}, *[chunk] * 5
+        {"type": "http", "method": "POST", "path": "/x", "headers": [(b"a", b"\xe9")]},
+        *[chunk] * 4,
+        {"type": "http.request", "body": b"a"},
     )
     assert json.loads(sent[1]["body"]) == ["POST", "/x", [["a", "é"]], 65_537]
-    assert left == 3
+    assert left == 0
+
+
+def test_the_asgi_application_stops_to_read_what_goes_on_and_on() -> None:
+    chunk = {"type": "http.request", "body": b"a" * 8_000_000, "more_body": True}
+    sent, left = through_asgi({"type": "http", "method": "POST", "path": "/x", "headers": []}, *[chunk] * 9)
+    assert json.loads(sent[1]["body"])[3] == 65_537
+    assert left == 4
 
 
 def test_the_asgi_application_answers_nobody_who_has_gone() -> None:

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .._errors import ConfigurationError
 from .._jose import ALGORITHMS, SYMMETRIC, public_jwk, sign
@@ -49,7 +50,7 @@ class SigningKey:
 
     def __init__(self, material: Any, *, algorithm: str) -> None:
         self._material = material
-        self.algorithm: str = algorithm
+        self.algorithm = algorithm
         self.kid: str
         self.public_jwk: Mapping[str, Any] | None
         if algorithm in SYMMETRIC:
@@ -73,6 +74,14 @@ class SigningKey:
             raise TypeError("a private key is not shared")
         secret: bytes = self._material
         return secret
+
+    @property
+    def public_pem(self) -> str:
+        """The public key in PEM (RFC 7468 §13), for verifiers that are given one. Raises TypeError for a secret."""
+        if self.public_jwk is None:
+            raise TypeError("a secret has no public key")
+        pem: bytes = self._material.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return pem.decode("ascii")
 
     def sign(self, signing_input: bytes) -> bytes:
         """The signature over `signing_input`, as JWS carries it."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from ._messages import IssuerRequest
-from ._mount import Respond, body_length
+from ._mount import Respond, body_length, read_bounded
 
 _logger: Final = logging.getLogger("bearer_guard")
 HOST: Final = "127.0.0.1"
@@ -73,7 +73,7 @@ class LoopbackServer:
                 length = body_length(self.headers.get("content-length"))
                 path = unquote(self.path.partition("?")[0], errors="replace")
                 server.requests.append(path)
-                request = IssuerRequest(self.command, path, self.headers.items(), self.rfile.read(length))
+                request = IssuerRequest(self.command, path, self.headers.items(), read_bounded(self.rfile.read, length))
                 if not server._gate():
                     return
                 response = server._respond(request)
