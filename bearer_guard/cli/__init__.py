@@ -47,7 +47,6 @@ def _parser() -> argparse.ArgumentParser:
         "--color", choices=("auto", "always", "never"), default="auto", help="auto: on a terminal without NO_COLOR"
     )
     add_parsers(commands)
-    add_parsers(commands)
     return parser
 
 
@@ -55,12 +54,6 @@ def _demo(options: argparse.Namespace) -> int:
     from .demo import run_demo
 
     return run_demo(colour=_colour(options.color), as_json=options.json, serve=options.serve)
-
-
-def _issuer(options: argparse.Namespace) -> int:
-    from .issuer import run_issuer
-
-    return run_issuer(options)
 
 
 def _issuer(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ _THREADS: Final = 16
 
 
 def server() -> Callable[[Issuer, socket.socket], None]:
-    """What serves an issuer on a listening socket until Ctrl-C, which it raises in the end. Raises ConfigurationError."""
+    """What serves an issuer on a listening socket until Ctrl-C, which it raises then. Raises ConfigurationError."""
     try:
         import uvicorn
     except ImportError:
