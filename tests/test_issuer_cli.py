@@ -287,3 +287,11 @@ def test_the_command_ends_cleanly_by_ctrl_c() -> None:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED
     assert errors.strip() == "ended by Ctrl-C"
+
+
+def test_a_server_that_ends_by_itself_ends_the_command_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bearer_guard.cli.issuer.server", lambda: lambda issuer, listening: None)
+    assert main(["issuer", "serve", "--port", "0"]) == 0
+    assert "curl" in capsys.readouterr().out

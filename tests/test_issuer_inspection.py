@@ -13,6 +13,7 @@ import pytest
 
 from bearer_guard import (
     AccessToken,
+    AuthorityUnavailable,
     ConfigurationError,
     ExpiredToken,
     Guard,
@@ -265,3 +266,15 @@ def test_a_shared_secret_signs_and_verifies_in_one_process() -> None:
     claims = access_token_claims(issuer=AS, audience=API, client_id="c", issued_at=0, lifetime=2**40)
     token = signed(header_for(ring.current), claims, ring.current)
     assert JWTVerifier(issuer=AS, audience=API, keys=IssuerKeys(ring)).verify(token).client_id == "c"
+
+
+def test_a_store_of_keys_that_is_away_is_a_503_and_no_refused_token(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "issuer.db")
+    verifier = JWTVerifier(issuer=AS, audience=API, keys=IssuerKeys(KeyRing(store=store)))
+    store.close()
+    for file in tmp_path.iterdir():
+        file.unlink()
+    other = SigningKey.generate()
+    claims = access_token_claims(issuer=AS, audience=API, client_id="c", issued_at=0, lifetime=2**40)
+    with pytest.raises(AuthorityUnavailable):
+        verifier.verify(signed(header_for(other), claims, other))

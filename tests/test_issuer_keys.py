@@ -233,6 +233,7 @@ def test_processes_that_share_a_store_plan_one_key_and_sign_with_what_all_publis
 def test_a_key_that_another_process_withdrew_signs_nothing_more(clock: Clock, tmp_path: Path) -> None:
     here, there = (KeyRing(store=SQLiteStore(tmp_path / "issuer.db"), clock=clock) for _ in range(2))
     old = here.key_until(clock.now + 60)
+    here.look()
     new = there.rotate(keep_old=False)
     assert here.key_until(clock.now + 7200).kid == new.kid != old.kid
     assert published(here) == [new.kid]
@@ -389,3 +390,24 @@ def test_a_key_that_others_may_read_or_that_is_not_there_is_refused(tmp_path: Pa
         key_from_file(written(tmp_path, SigningKey.generate().octets, 0o644))
     with pytest.raises(ConfigurationError, match="cannot be read"):
         key_from_file(tmp_path / "nowhere")
+
+
+def test_a_key_goes_after_one_that_another_process_has_just_added(clock: Clock) -> None:
+    other = SigningKey.generate()
+    faster = StoredKey(kid=other.kid, algorithm="ES256", material=other.octets, signs_from=clock.now)
+
+    class Racing(MemoryStore):
+        def add_key(self, key: StoredKey, after: str | None) -> bool:
+            if len(self.keys()) == 1:
+                assert super().add_key(faster, after)
+            return super().add_key(key, after)
+
+    ring = KeyRing(store=Racing(), clock=clock)
+    first, new = ring.current, ring.rotate()
+    assert published(ring) == [new.kid, other.kid, first.kid]
+
+
+def test_a_secret_has_no_public_key() -> None:
+    assert SigningKey.generate().public_pem.startswith("-----BEGIN PUBLIC KEY-----")
+    with pytest.raises(TypeError, match="no public key"):
+        _ = SigningKey.generate("HS256").public_pem

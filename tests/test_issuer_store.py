@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -343,3 +344,23 @@ store.add_token(b"1" * 32, TokenRecord(client_id="last", expires_at=2e9, claims=
 def _nothing_left_open() -> Iterator[None]:
     yield
     gc.collect()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_no_connection_is_open_across_a_fork(path: Path) -> None:
+    store, gone = SQLiteStore(path), SQLiteStore(path)
+    store.add_token(b"1" * 32, record(), NOW)
+    connections = store._connections
+    assert connections._idle
+    del gone
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside other tests' threads
+        subprocess.run([sys.executable, "-c", ""], check=True, preexec_fn=int)  # a fork, with all that Python does then
+    assert not connections._idle
+    assert store.token(b"1" * 32, NOW) == record()
+    writer = connections._writer
+    connections.before_fork()
+    connections.in_child()
+    assert connections._writer is not writer
+    store.add_token(b"2" * 32, record(), NOW)
+    assert repr(MemoryStore()) == "MemoryStore(0 clients)"
