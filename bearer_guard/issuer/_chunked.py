@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import BinaryIO, Final
+from io import BufferedIOBase
+from typing import Final
 
 from ._messages import MAX_BODY
 from ._mount import MAX_DRAINED
@@ -13,7 +14,7 @@ _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
 _TRAILERS: Final = 64
 
 
-def read_chunked(file: BinaryIO) -> bytes:
+def read_chunked(file: BufferedIOBase) -> bytes:
     """The content, of which what is above the bound is thrown away as it comes; nothing of one that is malformed."""
     body = bytearray()
     left = MAX_DRAINED
@@ -35,7 +36,7 @@ def read_chunked(file: BinaryIO) -> bytes:
     return bytes(body)
 
 
-def _read(file: BinaryIO, length: int, body: bytearray) -> bool:
+def _read(file: BufferedIOBase, length: int, body: bytearray) -> bool:
     while length > 0:
         piece = file.read(min(length, MAX_BODY))
         if not piece:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .._flow import Call, Flow, Step
 
@@ -43,8 +43,8 @@ def _throwing(flow: Flow[T], failure: Exception) -> Callable[[], Step]:
     return lambda: flow.throw(failure)
 
 
-def _until_it_waits(resume: Callable[[], Step]) -> Callable[[], Step | _Ended[T]]:
-    def piece() -> Step | _Ended[T]:
+def _until_it_waits(resume: Callable[[], Step]) -> Callable[[], Step | _Ended[Any]]:
+    def piece() -> Step | _Ended[Any]:
         try:
             return resume()
         except StopIteration as end:  # which no future could carry
