@@ -199,7 +199,7 @@ def _around_forks(connections: Connections) -> None:
 
         return call
 
-    if hasattr(os, "register_at_fork"):
+    if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
         os.register_at_fork(
             before=hook(Connections.before_fork),
             after_in_parent=hook(Connections.after_fork),
