@@ -315,11 +315,14 @@ warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads,
 from bearer_guard.issuer import SQLiteStore, TokenRecord
 store, stop = SQLiteStore(sys.argv[1]), threading.Event()
 gone = SQLiteStore(sys.argv[1]); del gone
+def read():
+    while not stop.is_set(): store.token(b"0" * 32, 1e9)
 def write(who):
     for number in range(10**9):
         if stop.is_set(): return number
         store.add_token(os.urandom(32), TokenRecord(client_id=who, expires_at=2e9, claims={}), 1e9)
 threads = [threading.Thread(target=write, args=("parent",)) for _ in range(3)]
+threads += [threading.Thread(target=read) for _ in range(4)]
 for thread in threads: thread.start()
 for _ in range(5):
     child = os.fork()

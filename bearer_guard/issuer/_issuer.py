@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from .._errors import raise_problems
+from .._errors import AuthorityUnavailable, raise_problems
 from .._flow import Call, Flow, arun, run
 from .._io import IO
 from .._urls import url_problem
@@ -137,7 +137,7 @@ class Issuer:
                 if self.keys.due:
                     yield Call(self.keys.tend, None)  # it may make a key, which takes long
                 response = yield from route(request, now)
-        except StoreFailed as failure:
+        except (StoreFailed, AuthorityUnavailable) as failure:
             _logger.error("the issuer's store: %s", failure)
             response = by_status(503, request, self._dialects[0], now)
         return without_body(response) if request.method == "HEAD" else response

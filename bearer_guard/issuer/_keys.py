@@ -36,7 +36,7 @@ class KeyRing:
     They are kept in `store`, by default in memory; where it has keys already, these go on. `publish_ahead` is how many
     seconds a planned key is published before it signs; `overlap` how many a replaced one stays after its last token has
     expired, for guards that have some leeway. With `rotate_every` seconds a key that has signed for so long is replaced
-    when the next token is issued. `key` is one that was brought; without it one for `algorithm` is made where there is
+    at the next request. `key` is one that was brought; without it one for `algorithm` is made where there is
     none. `clock` returns NumericDates and should be the issuer's. Raises ConfigurationError.
     """
 

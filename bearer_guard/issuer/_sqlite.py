@@ -35,6 +35,7 @@ class Connections:
         self._patience = patience
         self._idle: list[sqlite3.Connection] = []
         self._used = 0
+        self._forking = False
         self._changed = threading.Condition(threading.Lock())
         self._writer = threading.Lock()
         self._last = weakref.finalize(self, _close_all, self._idle)
@@ -94,6 +95,7 @@ class Connections:
 
     def _take(self) -> sqlite3.Connection:
         with self._changed:
+            self._changed.wait_for(lambda: not self._forking)
             self._used += 1
             if self._idle:
                 return self._idle.pop()
@@ -121,14 +123,18 @@ class Connections:
 
     def before_fork(self) -> None:
         self._changed.acquire()
+        self._forking = True  # nobody takes another one meanwhile
         self._changed.wait_for(lambda: not self._used)
         _close_all(self._idle)
 
     def after_fork(self) -> None:
+        self._forking = False
+        self._changed.notify_all()
         self._changed.release()
 
     def in_child(self) -> None:
         self._writer = threading.Lock()  # who held it is not in this process
+        self._forking = False
         self._changed.release()
 
 
