@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -12,17 +16,22 @@ import pytest
 
 from bearer_guard import ConfigurationError, Guard, IncomingRequest, JWTVerifier, RemoteJWKSet, StaticJWKSet
 from bearer_guard._flow import Request, Response
+from bearer_guard.dialects import camel_case_words
 from bearer_guard.issuer import (
     JSON_BODY,
     STANDARD,
     Client,
     Clients,
     Dialect,
+    Grant,
     Issuer,
     IssuerRequest,
     IssuerResponse,
+    JWTFormat,
     KeyRing,
-    TokenRequestRefused,
+    MemoryStore,
+    SQLiteStore,
+    lifetime_alone,
 )
 
 AS = "https://id.example.com"
@@ -323,7 +332,11 @@ def test_metadata_is_at_both_well_known_places_and_matches_the_issuer(url: str, 
     assert metadata == content(bench.get(openid)) == bench.issuer.metadata()
     assert metadata["issuer"] == url
     assert metadata["token_endpoint"] == f"{url}/oauth2/token"
-    assert metadata["token_endpoint_auth_methods_supported"] == ["client_secret_basic", "client_secret_post"]
+    assert metadata["token_endpoint_auth_methods_supported"] == [
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+    ]
     assert metadata["jwks_uri"] == f"{url}/.well-known/jwks.json"
     assert bench.issuer.token_endpoints == (f"{url}/oauth2/token", f"{url}/v1/oauth/token")
     assert bench.get(metadata["jwks_uri"].removeprefix(AS)).status == 200
@@ -348,16 +361,14 @@ def _json_request(bench: Bench, prefix: str) -> IssuerRequest:
 
 
 def test_a_dialect_is_a_value_that_sets_path_spelling_statuses_and_error_members() -> None:
-    def words(refused: TokenRequestRefused) -> dict[str, str]:
-        return {"error": refused.code, "errorDescription": refused.description}
-
     dialect = Dialect(
         path="/token",
         body="json",
-        basic=False,
+        basic=None,
+        private_key_jwt=False,
         token_type="bearer",
         statuses={"invalid_client": 403},
-        error_members=words,
+        words=camel_case_words,
     )
     issuer = Issuer(AS, dialects=[dialect])
     client, secret = issuer.clients.add(audience=API)
@@ -380,9 +391,11 @@ def test_a_secret_is_made_here_shown_once_and_kept_as_a_salted_hash() -> None:
     second, other = clients.add(audience=API)
     assert len(base64.urlsafe_b64decode(secret + "=")) == 32
     assert secret != other
-    assert first.salt != second.salt
+    assert first.secret is not None
+    assert second.secret is not None
+    assert first.secret.salt != second.secret.salt
     assert secret not in repr(first) + repr(clients)
-    assert repr(first.secret_hash) not in repr(first)
+    assert repr(first.secret.digest) not in repr(first) + repr(first.secret)
     assert clients.authenticate(first.client_id, secret) is first
     assert clients.authenticate(first.client_id, other) is None
     assert len(clients) == 2
@@ -436,3 +449,77 @@ def test_an_identifier_that_is_no_url_is_fine_beside_a_url() -> None:
 def test_an_answer_with_a_token_does_not_show_it_in_repr(bench: Bench) -> None:
     response = bench.json()
     assert content(response)["access_token"] not in repr(response)
+
+
+def test_a_dialect_may_take_raw_basic_alone_and_answer_with_the_lifetime_alone() -> None:
+    dialect = Dialect(path="/t", basic="raw", in_body=False, required=(), members=lifetime_alone)
+    issuer = Issuer(AS, dialects=[dialect, Dialect(path="/post", basic=None)])
+    client, secret = issuer.clients.add(audience=API, client_id="a%41+b")
+
+    def post(body: bytes, path: str = "/t", value: str = f"a%41+b:{secret}") -> IssuerResponse:
+        basic = "Basic " + base64.b64encode(value.encode()).decode()
+        return issuer.respond(IssuerRequest("POST", path, {**FORM, "authorization": basic}, body))
+
+    good = b"grant_type=client_credentials"
+    assert content(post(good)).keys() == {"access_token", "token_type", "expires_in"}
+    assert claims_of(post(good))["client_id"] == client.client_id
+    assert outcome(post(b"")) == (400, "invalid_request")
+    assert outcome(post(good, "/post")) == (400, "invalid_request")
+
+
+def test_a_grant_knows_the_key_that_signs_and_a_longer_token_keeps_it_published() -> None:
+    grants: list[Grant] = []
+
+    def claims(grant: Grant) -> dict[str, Any]:
+        grants.append(grant)
+        return {"exp": grant.issued_at + 100_000}
+
+    now = [float(NOW)]
+    issuer = Issuer(AS, dialects=[Dialect(token=JWTFormat(claims=claims))], clock=lambda: now[0])
+    client, _ = issuer.clients.add(audience=API)
+    issuer.token(client, [API], "")
+    key = grants[0].key
+    assert key is issuer.keys.current
+    assert issuer.rotate() is not key
+    now[0] += 100_000
+    assert key in issuer.keys.keys
+    now[0] += 1000
+    assert key not in issuer.keys.keys
+    issuer.token(client, [API], "")  # also the one that tidies up
+    kept = issuer.store.keys()
+    assert [stored.kid for stored in kept] == [issuer.keys.current.kid]
+
+
+def test_keys_are_tended_by_requests_and_trouble_with_it_is_a_503(tmp_path: Path) -> None:
+    now = [float(NOW)]
+    store = SQLiteStore(tmp_path / "issuer.db", patience=0.05)
+    issuer = Issuer(AS, store=store, keys=KeyRing(store=store, rotate_every=1000, clock=lambda: now[0]))
+    jwks = IssuerRequest("GET", "/.well-known/jwks.json")
+    now[0] += 1000
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert asyncio.run(issuer.arespond(jwks)).status == 503
+        assert issuer.respond(jwks).status == 503
+    assert len(content(asyncio.run(issuer.arespond(jwks)))["keys"]) == 2
+    assert len(content(issuer.respond(jwks))["keys"]) == 2
+
+
+def test_an_issuer_whose_parts_do_not_fit_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Issuer(
+            AS,
+            keys=KeyRing(publish_ahead=10),
+            clients=Clients(),
+            store=MemoryStore(),
+            dialects=[Dialect(path="/oauth2/revoke")],
+        )
+    assert len(caught.value.problems) == 3
+    assert Issuer(AS, jwks_max_age=86_400).keys.publish_ahead > 86_400
+
+
+def test_tokens_are_issued_over_a_real_server_under_load_without_an_error_or_a_duplicate() -> None:
+    from tests.benchmarks.issuance import under_load
+
+    seen = under_load(requests=480, clients=16)
+    assert seen.statuses == {200: 480}
+    assert seen.distinct == 480

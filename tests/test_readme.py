@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import os
 import re
 import shlex
@@ -112,8 +113,9 @@ def test_every_shell_line_is_a_command_that_works_here(document: str) -> None:
         elif words[0] == "pytest":
             assert all((ROOT / word).exists() for word in words[1:] if not word.startswith("-")), line
         elif words[0] == "bearer-guard":
+            command = itertools.takewhile(lambda word: not word.startswith("-"), words[1:])
             shown = subprocess.run(
-                [sys.executable, "-m", "bearer_guard", words[1], "--help"], capture_output=True, text=True, check=True
+                [sys.executable, "-m", "bearer_guard", *command, "--help"], capture_output=True, text=True, check=True
             )
             assert all(word in shown.stdout for word in words[2:] if word.startswith("-")), line
         else:

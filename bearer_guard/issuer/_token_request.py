@@ -1,38 +1,53 @@
-"""A token request taken apart: its parameters and the client's credentials (RFC 6749 §2.3.1, §3.2, §4.4.2).
+"""A request to an endpoint of an issuer taken apart: parameters and the client's credentials (RFC 6749 §2.3, §3.2).
 
 Parameters count in the body only, never in the query; one without a value counts as omitted, one given twice is an
-error.
+error. A client proves itself in one way only.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import parse_qsl, unquote_plus
 
 from .._jws import media_type
 from .._strict import json_object
 from ._dialects import Dialect, TokenRequestRefused
-from ._messages import IssuerRequest
+from ._messages import MAX_BODY, IssuerRequest
 
-_MAX_PARAMETERS = 64
-_REPEATABLE = frozenset({"resource"})  # RFC 8707 §2
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_MAX_PARAMETERS: Final = 64
+_MAX_BASIC: Final = 8192
+_REPEATABLE: Final = frozenset({"resource"})  # RFC 8707 §2
+_ASSERTION: Final = ("client_assertion", "client_assertion_type")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenRequest:
-    """What was asked for, and by whom; nothing of it is verified."""
+class Credentials:
+    """What a client brings to prove itself: a secret, an assertion, or neither; nothing of it is verified."""
 
     client_id: str
-    client_secret: str = field(repr=False)
-    grant_type: str
-    scope: str = ""
+    secret: str | None = field(default=None, repr=False)
+    assertion: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormRequest:
+    """What was asked for, and by whom; nothing of it is verified. `resources` are the values of `resource`."""
+
+    credentials: Credentials
+    parameters: Mapping[str, str] = field(repr=False)
     resources: Sequence[str] = ()
 
 
-def read(request: IssuerRequest, dialect: Dialect) -> TokenRequest:
-    """The token request in `request`. Raises TokenRequestRefused."""
+def posted(request: IssuerRequest, dialect: Dialect) -> FormRequest:
+    """What `request` asks for in this dialect. Raises TokenRequestRefused."""
+    if request.method != "POST":
+        raise TokenRequestRefused("invalid_request", "This endpoint takes POST only.", status=405)
+    if len(request.body) > MAX_BODY:
+        raise TokenRequestRefused("invalid_request", "The body is too large.", status=dialect.too_large)
     content_types = request.values("content-type")
     if len(content_types) != 1 or media_type(content_types[0].split(";")[0].strip()) != media_type(
         dialect.content_type
@@ -45,6 +60,8 @@ def read(request: IssuerRequest, dialect: Dialect) -> TokenRequest:
     parameters: dict[str, str] = {}
     resources: list[str] = []
     for name, value in pairs:
+        if "\0" in name or "\0" in value:  # no parameter's grammar has it: RFC 6749, appendix A
+            raise TokenRequestRefused("invalid_request", "A parameter holds NUL.")
         if not value:
             continue
         if name in _REPEATABLE:
@@ -53,16 +70,10 @@ def read(request: IssuerRequest, dialect: Dialect) -> TokenRequest:
             raise TokenRequestRefused("invalid_request", "A parameter is repeated.")
         else:
             parameters[name] = value
-    client_id, client_secret = _credentials(request.values("authorization"), parameters, dialect)
-    if "grant_type" not in parameters:
-        raise TokenRequestRefused("invalid_request", "The parameter grant_type is missing.")
-    return TokenRequest(
-        client_id=client_id,
-        client_secret=client_secret,
-        grant_type=parameters["grant_type"],
-        scope=parameters.get("scope", ""),
-        resources=tuple(resources),
-    )
+    if missing := [name for name in dialect.required if name not in parameters]:
+        raise TokenRequestRefused("invalid_request", f"The parameter {missing[0]} is missing.")
+    credentials = _credentials(request.values("authorization"), parameters, dialect)
+    return FormRequest(credentials=credentials, parameters=parameters, resources=tuple(resources))
 
 
 def _form_pairs(body: bytes) -> list[tuple[str, str]]:
@@ -81,29 +92,41 @@ def _json_pairs(body: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
-def _credentials(fields: Sequence[str], parameters: dict[str, str], dialect: Dialect) -> tuple[str, str]:
-    if not fields:
-        if "client_id" not in parameters or "client_secret" not in parameters:
-            raise TokenRequestRefused("invalid_client", "The client must authenticate itself.")
-        return parameters["client_id"], parameters["client_secret"]
-    if len(fields) > 1 or "client_secret" in parameters or not dialect.basic:
-        raise TokenRequestRefused("invalid_request", "More than one way of authentication, or one not offered here.")
-    client_id, client_secret = _basic(fields[0])
-    if parameters.get("client_id", client_id) != client_id:
-        raise TokenRequestRefused("invalid_request", "Two different clients are named.")
-    return client_id, client_secret
+def _credentials(fields: Sequence[str], parameters: Mapping[str, str], dialect: Dialect) -> Credentials:
+    asserted = any(name in parameters for name in _ASSERTION)
+    if len(fields) + asserted + ("client_secret" in parameters) > 1:
+        raise TokenRequestRefused("invalid_request", "More than one way of client authentication.")
+    named = parameters.get("client_id")
+    if fields:
+        if dialect.basic is None:
+            raise TokenRequestRefused("invalid_request", "Client authentication by HTTP is not offered here.")
+        client_id, secret = _basic(fields[0], encoded=dialect.basic == "encoded")
+        if named is not None and named != client_id:
+            raise TokenRequestRefused("invalid_request", "Two different clients are named.")
+        return Credentials(client_id=client_id, secret=secret)
+    if asserted and dialect.private_key_jwt:
+        if parameters.get("client_assertion_type") != ASSERTION_TYPE or "client_assertion" not in parameters:
+            raise TokenRequestRefused("invalid_request", "The client assertion is incomplete or of an unknown type.")
+        return Credentials(client_id=named or "", assertion=parameters["client_assertion"])
+    if named is None or not dialect.in_body:
+        raise TokenRequestRefused("invalid_client", "The client must authenticate itself.")
+    return Credentials(client_id=named, secret=parameters.get("client_secret"))
 
 
-def _basic(value: str) -> tuple[str, str]:
-    # user-id ":" password, each half form-url-encoded before.                      RFC 7617 §2, RFC 6749 §2.3.1
+def _basic(value: str, *, encoded: bool) -> tuple[str, str]:
+    # user-id ":" password, in the standard each half form-url-encoded before.      RFC 7617 §2, RFC 6749 §2.3.1
     scheme, _, credentials = value.partition(" ")
     try:
+        if len(value) > _MAX_BASIC:
+            raise ValueError("too long")
         if scheme.lower() != "basic":
             raise ValueError("another scheme")
         text = b64decode(credentials.strip(" "), validate=True).decode("utf-8")
-        client_id, colon, client_secret = text.partition(":")
+        client_id, colon, secret = text.partition(":")
         if not colon:
             raise ValueError("no colon")
-        return unquote_plus(client_id, errors="strict"), unquote_plus(client_secret, errors="strict")
+        if not encoded:
+            return client_id, secret
+        return unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
     except ValueError:
         raise TokenRequestRefused("invalid_client", "The Authorization header field is not HTTP Basic.") from None
