@@ -6,6 +6,7 @@ error. A client proves itself in one way only.
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _MAX_PARAMETERS: Final = 64
 _REPEATABLE: Final = frozenset({"resource"})  # RFC 8707 §2
 _ASSERTION: Final = ("client_assertion", "client_assertion_type")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")  # in the grammar of no parameter                     RFC 6749 App. A
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ def read(request: IssuerRequest, dialect: Dialect) -> FormRequest:
     for name, value in pairs:
         if not value:
             continue
+        if _CONTROL.search(value):
+            raise TokenRequestRefused("invalid_request", "A parameter holds a control character.")
         if name in _REPEATABLE:
             resources.append(value)
         elif name in parameters:
