@@ -40,7 +40,7 @@ def conforms(system: str, question: Question, answer: Answer, *, request_too: bo
     request = MockRequest(
         server["url"],
         question.method,
-        question.path,
+        question.path.partition("?")[0],
         data=question.body,
         headers=question.headers,
         content_type=question.headers.get("Content-Type", ""),

@@ -175,6 +175,8 @@ SYSTEMS = [
     _sqr("sqr_oauth_token", "sqr_oauth_token", "/oauth2/token", "RS256"),
 ]
 BY_NAME = {system.name: system for system in SYSTEMS}
+ENDPOINTS = [system.example for system in SYSTEMS if system.name == system.example]
+"""One system for each token endpoint: the others are asked in the same words, at the same place or one like it."""
 COLOURS = ("asgi", "wsgi")
 
 
@@ -253,7 +255,9 @@ class Running:
             fields["Authorization"] = f"Bearer {token}"
         return self.send(Question(self.system.method, path or self.system.path, None, fields))
 
-    def new_client(self, audience: Iterable[str] | None = None, scopes: str | None = None, **options: Any) -> Credentials:
+    def new_client(
+        self, audience: Iterable[str] | None = None, scopes: str | None = None, **options: Any
+    ) -> Credentials:
         """A client that is registered now; for this API and with the scope that it needs, unless told otherwise."""
         known = self.issuer.clients.get(self.client[0])
         assert known is not None
@@ -284,7 +288,9 @@ def each(cases: Iterable[Case] = (), systems: Iterable[str] = BY_NAME) -> Callab
     cases = list(cases)
     if not cases:
         rows = [((system.name, colour), f"{system.name}-{colour}") for system in chosen for colour in COLOURS]
-        return pytest.mark.parametrize("running", [row for row, _ in rows], ids=[name for _, name in rows], indirect=True)
+        return pytest.mark.parametrize(
+            "running", [row for row, _ in rows], ids=[name for _, name in rows], indirect=True
+        )
     lines = [
         pytest.param((system.name, colour), case, id=f"{system.name}-{colour}-{case.name}")
         for case in cases
