@@ -31,7 +31,7 @@ from bearer_guard import (
 )
 from tests.answers import DOWN, IR, IS, IT, OK, Answer, ask, verifier
 from tests.endpoint import Asked, Endpoint, loopback_certificate, reply, server_context
-from tests.test_client import Clock
+from tests.granting import Clock
 from tests.tokens import ABSENT, CLAIMS, ISSUER, NOW, RESOURCE, T, changed, jwk, jwks, mac, raw, signer
 
 TOKEN = "Kz~8mX+K/1E=="

@@ -29,8 +29,8 @@ def openapi(system: str) -> OpenAPI:
 
 def documented_statuses(system: str) -> set[str]:
     """The statuses that the document has answers for: `200`, `5XX`."""
-    paths = openapi(system).spec / "paths"
-    return {status for path in paths.keys() for status in (paths / path / "post" / "responses").keys()}
+    paths = (openapi(system).spec / "paths").read_value()
+    return {status for path in paths.values() for status in path["post"]["responses"]}
 
 
 def conforms(system: str, question: Question, answer: Answer, *, request_too: bool = False) -> None:

@@ -13,7 +13,7 @@ from tests.tokens import ABSENT, Signer, changed, mac, raw, unsigned
 
 from .documents import parts
 from .refusals import denied, in_words
-from .systems import Question, Running, System, each
+from .systems import BY_NAME, Question, Running, System, each
 
 
 @each()
@@ -217,8 +217,16 @@ REFUSED = [
 ]
 
 
-@each(REFUSED)
+@each(REFUSED, systems=[name for name in BY_NAME if name != "orocommerce_storefront"])
 def test_a_token_is_refused_with_the_documents_status_and_words(running: Running, case: Refused) -> None:
+    denied(running, running.call(case.make(running)), case.status, case.error)
+
+
+FOR_BOTH_SIDES = {"no token", "expired", "another key", "of a client for another API", "of the other side"}
+
+
+@each([case for case in REFUSED if case.name in FOR_BOTH_SIDES], systems=["orocommerce_storefront"])
+def test_the_storefront_refuses_as_the_back_office_does(running: Running, case: Refused) -> None:
     denied(running, running.call(case.make(running)), case.status, case.error)
 
 
