@@ -7,6 +7,7 @@ a slow answer can be had in a unit test.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ class LocalIssuer:
         self._subject = subject
         self._client_id = client_id
         self._clock = clock
-        self._ring = KeyRing(algorithm)
+        self._ring = KeyRing(algorithm, overlap=math.inf, clock=clock)
         self._server: LocalServer | None = None
         self._core = self._at(_URL if issuer is None or url_problem(issuer) else issuer)
         self._line = Line(self._line_changed)

@@ -13,7 +13,7 @@ from bearer_guard import ConfigurationError
 from bearer_guard._jose import ALGORITHMS, SYMMETRIC, load_jwk, secret_key
 from bearer_guard._strict import b64url_decode
 from bearer_guard.issuer import KeyRing, SigningKey
-from bearer_guard.issuer._keys import thumbprint
+from bearer_guard.issuer._signing_key import thumbprint
 from bearer_guard.issuer._tokens import access_token_claims, header_for, signed
 
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "k", "priv"}

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from .._guard import Guard
-from ..issuer._issuer import JWKS_PATH
+from ..issuer._metadata import JWKS_PATH
 from ..testing import ABSENT, LocalIssuer, LocalServer
 from ._exchange import Exchange, post
 from ._transcript import Transcript

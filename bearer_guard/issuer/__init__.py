@@ -4,15 +4,20 @@
 loop runs on one machine: in development, in tests and in small self-contained APIs.
 """
 
+from ._brought_keys import key_from_file
+from ._client import Client
 from ._clients import Clients
 from ._dialects import JSON_BODY, STANDARD, Dialect, TokenRequestRefused, granted_members, lifetime_alone
 from ._grant import Grant, JWTFormat, OpaqueFormat, plain_header, rfc9068_claims
 from ._issuer import Issuer
-from ._keys import KeyRing, SigningKey
+from ._keys import KeyRing
+from ._memory_store import MemoryStore
 from ._messages import IssuerRequest, IssuerResponse
 from ._mount import ASGIApp, WSGIApp
 from ._own import IssuerKeys, StoreVerifier
-from ._store import Client, MemoryStore, Store, StoreFailed, TokenRecord
+from ._signing_key import SigningKey
+from ._sqlite_store import SQLiteStore
+from ._store import Store, StoredKey, StoreFailed, TokenRecord
 
 __all__ = [
     "Issuer",
@@ -22,14 +27,17 @@ __all__ = [
     "WSGIApp",
     "SigningKey",
     "KeyRing",
+    "key_from_file",
     "IssuerKeys",
     "StoreVerifier",
     "Client",
     "Clients",
     "Store",
     "MemoryStore",
+    "SQLiteStore",
     "StoreFailed",
     "TokenRecord",
+    "StoredKey",
     "Dialect",
     "Grant",
     "JWTFormat",

@@ -6,6 +6,7 @@ refused, because a server that a client was lured to could have named it (7523bi
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from .._claims import ClaimRules
@@ -13,7 +14,8 @@ from .._errors import InvalidToken
 from .._flow import Flow
 from .._jwks import load_jwks
 from .._jws import CompactJWS, parse
-from ._clients import Braked, Client, Clients
+from ._client import Client
+from ._clients import Braked, Clients
 from ._dialects import TokenRequestRefused
 from ._secrets import Busy
 from ._token_request import Credentials
@@ -30,7 +32,7 @@ def authenticated(presented: Credentials, clients: Clients, identifier: str, now
         return _asserted(presented, presented.assertion, clients, identifier, now)  # needs no waiting
     if presented.secret is None:
         client = clients.get(presented.client_id)
-        if client is not None and client.secret is None and client.jwks is None:
+        if client is not None and client.public:
             raise TokenRequestRefused("unauthorized_client", "A public client may not use this grant.")
         raise TokenRequestRefused("invalid_client", "The client must authenticate itself.")
     try:
@@ -67,7 +69,7 @@ def _asserted(presented: Credentials, assertion: str, clients: Clients, identifi
     # An assertion that lasts for ever would have to be remembered for ever.
     if claims["aud"] not in (identifier, [identifier]) or claims["exp"] > now + _LONGEST:
         raise TokenRequestRefused("invalid_client", _REFUSED)
-    name = f"{client.client_id} {claims['jti']}"
+    name = json.dumps([client.client_id, claims["jti"]])
     if not clients.store.use_once("assertion", name, claims["exp"] + _LEEWAY, now):
         raise TokenRequestRefused("invalid_client", _REFUSED)
     return client

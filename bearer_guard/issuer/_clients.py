@@ -1,7 +1,9 @@
 """The clients of an issuer, and whether a secret is theirs (RFC 6749 §2.2, §2.3.1).
 
-An unknown client costs the same work as a wrong secret and gets the same answer. Where secrets of both kinds are kept,
-an unknown identifier stands for one kind, always the same, so that the time tells nothing either.
+An unknown client gets the same answer as a wrong secret, and costs the same work: one SHA-256, and, where any client's
+secret was brought from outside, one scrypt, whatever kind of secret the client has. A right secret may be quicker. Not
+hidden: what a memory access more or less takes, and whether a brought secret has been proved to this process before,
+which only its owner can tell.
 """
 
 from __future__ import annotations
@@ -10,17 +12,18 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
-from hashlib import sha256
+from os import PathLike
 from typing import Any, Final
 
 from .._errors import raise_problems
 from .._flow import Flow, run
 from .._io import IO
-from .._jwks import load_jwks
-from .._scopes import requirement
 from ._brake import Brake
-from ._secrets import SecretHash, brought, made, secret_problem
-from ._store import Client, MemoryStore, Store
+from ._client import Client, new_client
+from ._client_file import ClientFile
+from ._memory_store import MemoryStore
+from ._secrets import SecretHash, SlowComparisons, brought, made, octets_of, secret_problem
+from ._store import Store
 
 __all__ = ["Client", "Clients", "Braked"]
 
@@ -36,17 +39,28 @@ class Braked(Exception):
 class Clients(Container[str]):
     """A register of clients, kept in `store` (by default in memory). Safe to share between threads.
 
-    It answers `in` for identifiers, and so does `of(audience)`: both are live views that a guard may have as its
-    audience. `clock` returns NumericDates and times the brake on guessing alone.
+    `file` is a TOML file as `bearer-guard issuer add-client` writes it: its clients count too, and come first; it is
+    read again when it has changed. The register answers `in` for identifiers, and so does `of(audience)`: both are live
+    views that a guard may have as its audience. `clock` returns NumericDates and times the brake on guessing alone.
+    Raises ConfigurationError for a file that cannot be read.
     """
 
-    def __init__(self, store: Store | None = None, *, clock: Callable[[], float] = time.time) -> None:
-        self._store: Final = MemoryStore() if store is None else store
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        file: str | PathLike[str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = MemoryStore() if store is None else store
+        self._file: Final = None if file is None else ClientFile(file)
         self._clock: Final = clock
         self._brake: Final = Brake()
-        self._decoys: dict[str, SecretHash] = {"sha256": made()[1]}
+        self._slow: Final = SlowComparisons()
+        self._made_decoy: Final = made()[1]
+        self._brought_decoy: SecretHash | None = None
         self._pepper: Final = secrets.token_bytes(32)
-        self._proved: dict[str, bytes] = {}
+        self._proved: Final[dict[str, bytes]] = {}
 
     @property
     def store(self) -> Store:
@@ -61,7 +75,7 @@ class Clients(Container[str]):
         token_lifetime: int = 3600,
         client_id: str | None = None,
         secret: str | None = None,
-        introspects: Iterable[str] = (),
+        introspects: str | Iterable[str] = (),
     ) -> tuple[Client, str]:
         """A new client and its secret, which is shown this once and not kept. The identifier is made up if not given.
 
@@ -72,11 +86,18 @@ class Clients(Container[str]):
         if secret is not None:
             raise_problems("Clients.add", [problem] if (problem := secret_problem(secret)) else [])
             kept = brought(secret)
-            self._decoys.setdefault("scrypt", brought(secrets.token_urlsafe(32)))
         else:
             secret, kept = made()
-        client = self._admit(client_id, audience, scopes, token_lifetime, introspects, secret=kept)
-        return client, secret
+        client = new_client(
+            "Clients.add",
+            client_id=client_id,
+            audience=audience,
+            scopes=scopes,
+            token_lifetime=token_lifetime,
+            introspects=introspects,
+            secret=kept,
+        )
+        return self._kept(client), secret
 
     def add_with_keys(
         self,
@@ -86,26 +107,32 @@ class Clients(Container[str]):
         scopes: str | Iterable[str] = (),
         token_lifetime: int = 3600,
         client_id: str | None = None,
-        introspects: Iterable[str] = (),
+        introspects: str | Iterable[str] = (),
     ) -> Client:
         """A new client that proves itself by assertions signed with one of the keys in `jwks` (RFC 7523)."""
-        try:
-            load_jwks(dict(jwks))
-        except ValueError as error:
-            raise_problems("Clients.add_with_keys", [f"jwks: {error}"])
-        return self._admit(client_id, audience, scopes, token_lifetime, introspects, jwks=jwks)
+        client = new_client(
+            "Clients.add_with_keys",
+            client_id=client_id,
+            audience=audience,
+            scopes=scopes,
+            token_lifetime=token_lifetime,
+            introspects=introspects,
+            jwks=jwks,
+        )
+        return self._kept(client)
 
     def add_public(self, *, client_id: str | None = None) -> Client:
         """A new client without credentials: known, and granted nothing (RFC 6749 §4.4)."""
-        return self._admit(client_id, ["nothing"], (), 1, ())
+        return self._kept(new_client("Clients.add_public", client_id=client_id, audience="nothing", token_lifetime=1))
 
     def get(self, client_id: str) -> Client | None:
         """The client of this identifier, or None."""
-        return self._store.client(client_id)
+        listed = None if self._file is None else self._file.clients().get(client_id)
+        return self._store.client(client_id) if listed is None else listed
 
     def of(self, audience: str) -> Container[str]:
         """The identifiers of the clients that are for `audience`, as a live view."""
-        return _Of(self._store, audience)
+        return _Of(self, audience)
 
     def authenticate(self, client_id: str, secret: str) -> Client | None:
         """The client, if the secret is its own; None alike for an unknown client and for a wrong secret.
@@ -116,86 +143,65 @@ class Clients(Container[str]):
 
     def authentication(self, client_id: str, secret: str) -> Flow[Client | None]:
         """`authenticate` as a flow. Raises Braked, and Busy when too many secrets are being compared."""
-        now = self._clock()
-        client = self._store.client(client_id)
-        presented = secret.encode("utf-8", "surrogatepass")
-        expected = client.secret if client is not None and client.secret is not None else self._decoy(client_id)
-        mark = hmac.digest(self._pepper, expected.salt + presented, "sha256")
-        wait = self._brake.wait(client_id, now)
-        if expected.scheme == "scrypt":
-            # A client that has proved its secret here is neither slowed down by its hash nor locked out by strangers.
-            if hmac.compare_digest(self._proved.get(client_id, b""), mark):
-                return client
-            if wait:
-                raise Braked(wait)
-        matches = yield from expected.comparison(presented)
-        if not matches or client is None or client.secret is None:
+        now, presented = self._clock(), octets_of(secret)
+        client = self.get(client_id)
+        expected = None if client is None else client.secret
+        quick = expected if expected is not None and expected.scheme == "sha256" else self._made_decoy
+        # The right one of 256 random bits is let in whatever strangers have tried: nobody can lock its client out.
+        if quick.matches(presented) and quick is not self._made_decoy:
+            return client
+        slow = expected if expected is not None and expected.scheme == "scrypt" else None
+        mark = hmac.digest(self._pepper, (slow or quick).salt + presented, "sha256")
+        # A client that has proved its secret here is neither slowed down by its hash nor locked out by strangers.
+        if hmac.compare_digest(self._proved.get(client_id, b""), mark) and slow is not None:
+            return client
+        if wait := self._brake.wait(client_id, now):
             self._brake.failed(client_id, now)
-            if wait:
-                raise Braked(wait)
-            return None
-        if expected.scheme == "scrypt":
-            self._proved[client_id] = mark
-        return client
+            raise Braked(wait)
+        if slow is not None or self._has_brought():
+            matches = yield from self._slow.matches(slow or self._decoy(), presented)
+            if matches and slow is not None:
+                self._proved[client_id] = mark
+                return client
+        self._brake.failed(client_id, now)
+        return None
 
-    def _decoy(self, client_id: str) -> SecretHash:
-        if len(self._decoys) == 1:
-            return self._decoys["sha256"]
-        spelled = client_id.encode("utf-8", "surrogatepass")
-        return self._decoys["scrypt" if sha256(self._pepper + spelled).digest()[0] % 2 else "sha256"]
+    def _has_brought(self) -> bool:
+        listed = {} if self._file is None else self._file.clients()
+        kept = (client.secret for client in listed.values())
+        return any(one is not None and one.scheme == "scrypt" for one in kept) or self._store.has_brought_secrets()
 
-    def _admit(
-        self,
-        client_id: str | None,
-        audience: str | Iterable[str],
-        scopes: str | Iterable[str],
-        token_lifetime: int,
-        introspects: Iterable[str],
-        *,
-        secret: SecretHash | None = None,
-        jwks: Mapping[str, Any] | None = None,
-    ) -> Client:
-        audiences = (audience,) if isinstance(audience, str) else tuple(audience)
-        names = tuple(scopes.split() if isinstance(scopes, str) else scopes)
-        identifier = secrets.token_urlsafe(16) if client_id is None else client_id
-        for name in names:
-            requirement(name)
-        problems = [] if audiences and all(audiences) else ["audience must name at least one API"]
-        if token_lifetime < 1:
-            problems.append("token_lifetime must be at least one second")
-        if not identifier:
-            problems.append("client_id must be unique and not empty")
-        raise_problems("Clients.add", problems)
-        client = Client(
-            client_id=identifier,
-            audience=audiences,
-            scopes=names,
-            token_lifetime=token_lifetime,
-            secret=secret,
-            jwks=jwks,
-            introspects=(introspects,) if isinstance(introspects, str) else tuple(introspects),
-        )
-        if not self._store.add_client(client):
+    def _decoy(self) -> SecretHash:
+        if self._brought_decoy is None:
+            # Its digest is no hash of anything: what is compared with it is computed all the same.
+            salt, digest = secrets.token_bytes(16), secrets.token_bytes(64)
+            self._brought_decoy = SecretHash(scheme="scrypt", salt=salt, digest=digest)
+        return self._brought_decoy
+
+    def _kept(self, client: Client) -> Client:
+        listed = self._file is not None and client.client_id in self._file.clients()
+        if listed or not self._store.add_client(client):
             raise_problems("Clients.add", ["client_id must be unique and not empty"])
         return client
 
     def __contains__(self, client_id: object) -> bool:
-        return isinstance(client_id, str) and self._store.client(client_id) is not None
+        return isinstance(client_id, str) and self.get(client_id) is not None
 
     def __len__(self) -> int:
-        return len(tuple(self._store.client_ids()))
+        listed = set() if self._file is None else set(self._file.clients())
+        return len(listed.union(self._store.client_ids()))
 
     def __repr__(self) -> str:
         return f"Clients({len(self)})"
 
 
 class _Of(Container[str]):
-    def __init__(self, store: Store, audience: str) -> None:
-        self._store = store
+    def __init__(self, clients: Clients, audience: str) -> None:
+        self._clients = clients
         self._audience = audience
 
     def __contains__(self, client_id: object) -> bool:
-        client = self._store.client(client_id) if isinstance(client_id, str) else None
+        client = self._clients.get(client_id) if isinstance(client_id, str) else None
         return client is not None and self._audience in client.audience
 
     def __repr__(self) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import raise_problems
-from ._keys import SigningKey
-from ._store import Client
+from ._client import Client
+from ._keys import KeyRing
+from ._signing_key import SigningKey
 from ._tokens import access_token_claims, header_for, signed
 
 
@@ -25,7 +26,7 @@ class Grant:
     audience: tuple[str, ...]
     scope: str
     now: float
-    key: SigningKey = field(repr=False)
+    keys: KeyRing = field(repr=False)
     header: Callable[[SigningKey], Mapping[str, Any]] = header_for
 
     @property
@@ -38,9 +39,20 @@ class Grant:
         """Seconds that the token is good for."""
         return self.client.token_lifetime
 
+    @property
+    def key(self) -> SigningKey:
+        """The issuer's current key."""
+        return self.keys.current
+
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """`claims` as a JWT under the issuer's current key, for tokens that go beside the access token."""
-        return signed(self.header(self.key), claims, self.key)
+        """`claims` as a JWT under the issuer's current key, for tokens that go beside the access token too.
+
+        The key stays published until `exp`, and for `lifetime` at least. May wait for a disk.
+        """
+        ends = claims.get("exp")
+        until = max(self.now + self.lifetime, ends if isinstance(ends, int | float) else 0.0)
+        key = self.keys.key_until(until)
+        return signed(self.header(key), claims, key)
 
 
 def rfc9068_claims(grant: Grant) -> Mapping[str, Any]:

@@ -20,12 +20,16 @@ from .._keys import KeySource
 from .._policy import REQUIRED, audience_problems
 from .._token import AccessToken
 from .._verifier import SourceStatus, Verifier
-from ._keys import KeyRing, SigningKey
+from ._keys import KeyRing
+from ._signing_key import SigningKey
 from ._store import Store, StoreFailed, TokenRecord, digest_of
 
 
 class IssuerKeys(KeySource):
-    """The keys of an issuer in the same process: what it signs with counts at once, what it withdrew no longer."""
+    """The keys of an issuer in the same process, or on the same store: what it signs with counts at once.
+
+    What another process withdraws counts 1 s longer. A key that is not known is looked for in the store.
+    """
 
     def __init__(self, ring: KeyRing) -> None:
         self.name = "the issuer's own keys"
@@ -46,8 +50,15 @@ class IssuerKeys(KeySource):
         yield  # a flow, though it never waits
 
     def missing(self, arrival: int, found: Callable[[KeySet], bool]) -> Flow[KeySet]:
+        if self._ring.blocking:
+            try:
+                yield Call(self._ring.look, None)
+            except StoreFailed as failure:
+                raise AuthorityUnavailable(f"the store of keys: {failure}") from failure
+            keys = self.current()
+            if found(keys):
+                return keys
         raise UnknownKey("none of the issuer's own keys fits")
-        yield  # a flow, though it never waits
 
     def status(self) -> SourceStatus:
         return {

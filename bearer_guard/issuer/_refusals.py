@@ -13,12 +13,12 @@ from ._messages import IssuerRequest, IssuerResponse, json_response
 NO_STORE: Final = (("cache-control", "no-store"), ("pragma", "no-cache"))
 
 
-def refusal(
-    refused: TokenRequestRefused, request: IssuerRequest, dialect: Dialect, now: float, *headers: tuple[str, str]
-) -> IssuerResponse:
+def refusal(refused: TokenRequestRefused, request: IssuerRequest, dialect: Dialect, now: float) -> IssuerResponse:
     """The answer to a request that was refused, in the dialect's words."""
     status = refused.status or dialect.statuses.get(refused.code, 400)
-    fields = [*headers]
+    fields: list[tuple[str, str]] = []
+    if status == 405:
+        fields.append(("allow", "POST"))
     if status == 401:
         fields.append(("www-authenticate", dialect.challenge))
     if refused.retry_after is not None:

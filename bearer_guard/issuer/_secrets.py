@@ -10,21 +10,26 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from .._flow import Flow, Join
 from .._guessable import guessable
+
+Scheme: TypeAlias = Literal["sha256", "scrypt"]
 
 _SALT_OCTETS: Final = 16
 _AT_ONCE: Final = 2
 _WAITING: Final = 64
 _PATIENCE: Final = 10.0
+_SPELLED: Final = re.compile(r"(sha256|scrypt):([0-9a-f]{32}):([0-9a-f]{64}|[0-9a-f]{128})")
+_DIGEST_OCTETS: Final = {"sha256": 32, "scrypt": 64}
 
 
 class Busy(Exception):
@@ -33,9 +38,9 @@ class Busy(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretHash:
-    """A secret as it is kept."""
+    """A secret as it is kept; `text` spells it for a file, and `from_text` reads that."""
 
-    scheme: Literal["sha256", "scrypt"]
+    scheme: Scheme
     salt: bytes = field(repr=False)
     digest: bytes = field(repr=False)
 
@@ -43,16 +48,18 @@ class SecretHash:
         """Whether `presented` is the secret, in a time that does not depend on how nearly."""
         return hmac.compare_digest(_digest(self.scheme, self.salt, presented), self.digest)
 
-    def comparison(self, presented: bytes) -> Flow[bool]:
-        """`matches` as a flow that never holds up an event loop. Raises Busy."""
-        if self.scheme == "sha256":
-            return self.matches(presented)
-        outcome: list[bool] = []
-        done = _slow.submit(lambda: outcome.append(self.matches(presented)))
-        yield Join(done, time.monotonic() + _PATIENCE)
-        if not outcome:
-            raise Busy
-        return outcome[0]
+    @property
+    def text(self) -> str:
+        return f"{self.scheme}:{self.salt.hex()}:{self.digest.hex()}"
+
+    @classmethod
+    def from_text(cls, text: object) -> SecretHash:
+        """The hash that `text` spells. Raises ValueError, whose message does not repeat it."""
+        spelled = _SPELLED.fullmatch(text) if isinstance(text, str) else None
+        if spelled is None or len(spelled[3]) != 2 * _DIGEST_OCTETS[spelled[1]]:
+            raise ValueError("not a hash of a secret as `bearer-guard issuer add-client` writes it")
+        scheme: Scheme = "scrypt" if spelled[1] == "scrypt" else "sha256"
+        return cls(scheme=scheme, salt=bytes.fromhex(spelled[2]), digest=bytes.fromhex(spelled[3]))
 
 
 def made() -> tuple[str, SecretHash]:
@@ -66,19 +73,23 @@ def brought(secret: str) -> SecretHash:
     return _hashed("scrypt", secret)
 
 
+def octets_of(text: str) -> bytes:
+    """`text` in octets: whatever arrives has some, and none of them is an exception."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 def secret_problem(secret: object) -> str | None:
     """Why a client's secret must not be brought in, or None; the sentence holds nothing of it."""
     if not isinstance(secret, str) or not secret:
         return "secret must be a text that is not empty"
-    if guessable(secret.encode("utf-8", "surrogatepass")):
+    if guessable(octets_of(secret)):
         return "secret is short or looks made by a person, so it can be guessed: leave it out and one is made"
     return None
 
 
-def _hashed(scheme: Literal["sha256", "scrypt"], secret: str) -> SecretHash:
+def _hashed(scheme: Scheme, secret: str) -> SecretHash:
     salt = secrets.token_bytes(_SALT_OCTETS)
-    # "surrogatepass": whatever text arrives has octets, and none of them is an exception.
-    return SecretHash(scheme=scheme, salt=salt, digest=_digest(scheme, salt, secret.encode("utf-8", "surrogatepass")))
+    return SecretHash(scheme=scheme, salt=salt, digest=_digest(scheme, salt, octets_of(secret)))
 
 
 def _digest(scheme: str, salt: bytes, secret: bytes) -> bytes:
@@ -87,8 +98,8 @@ def _digest(scheme: str, salt: bytes, secret: bytes) -> bytes:
     return hashlib.scrypt(secret, salt=salt, n=2**14, r=8, p=1)  # 16 MiB
 
 
-class _Slow:
-    """The threads that compute scrypt: made when first needed, and anew in a forked child."""
+class SlowComparisons:
+    """Compares brought secrets in two threads, made when first needed, and anew in a forked child."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -96,7 +107,22 @@ class _Slow:
         self._process = 0
         self._waiting = 0
 
-    def submit(self, work: Callable[[], None]) -> Future[None]:
+    def matches(self, expected: SecretHash, presented: bytes) -> Flow[bool]:
+        """`SecretHash.matches` as a flow that never holds up an event loop. Raises Busy."""
+        outcome: list[bool] = []
+
+        def compare() -> None:
+            try:
+                outcome.append(expected.matches(presented))
+            except (MemoryError, ValueError):  # there is no room for it now: nobody was compared
+                pass
+
+        yield Join(self._submit(compare), time.monotonic() + _PATIENCE)
+        if not outcome:
+            raise Busy
+        return outcome[0]
+
+    def _submit(self, compare: Callable[[], None]) -> Future[None]:
         with self._lock:
             if self._executor is None or self._process != os.getpid():
                 self._executor = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="client-secret")
@@ -104,13 +130,10 @@ class _Slow:
             if self._waiting >= _WAITING:
                 raise Busy
             self._waiting += 1
-            future: Future[None] = self._executor.submit(work)
+            future: Future[None] = self._executor.submit(compare)
         future.add_done_callback(self._done)
         return future
 
     def _done(self, _: Future[None]) -> None:
         with self._lock:
             self._waiting -= 1
-
-
-_slow: Final = _Slow()

@@ -6,37 +6,16 @@ several processes share. Tokens are kept by their SHA-256 alone, so that whoever
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Protocol
 
-from ._secrets import SecretHash
-
-_SWEEP_EVERY: Final = 1024
+from ._client import Client
 
 
 class StoreFailed(Exception):
-    """The store cannot answer: a fault of the server, never of the client."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
-    """A client: what it may be granted, and how it proves itself.
-
-    `token_lifetime` is in seconds; `scopes` keeps its order, which is that of the `scope` in an answer. `secret` is how
-    its secret is kept, `jwks` its public keys for private_key_jwt; one with neither is public and is granted nothing
-    (RFC 6749 §4.4). It may introspect tokens for the audiences in `introspects` beside its own (RFC 7662 §2.1).
-    """
-
-    client_id: str
-    audience: tuple[str, ...]
-    scopes: tuple[str, ...] = ()
-    token_lifetime: int = 3600
-    secret: SecretHash | None = field(default=None, repr=False)
-    jwks: Mapping[str, Any] | None = field(default=None, repr=False)
-    introspects: tuple[str, ...] = ()
+    """The store cannot answer: a fault of the server, never of the client. The message holds nothing that is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +27,26 @@ class TokenRecord:
     claims: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A signing key as it is kept: `material` is PKCS #8 in PEM, or the octets of a secret.
+
+    It signs from `signs_from` on, while no newer key does. Tokens that it signed are good until `needed_until` at most.
+    Both are NumericDates.
+    """
+
+    kid: str
+    algorithm: str
+    material: bytes = field(repr=False)
+    signs_from: float
+    needed_until: float = 0.0
+
+
 class Store(Protocol):
     """Keeps what an issuer must not forget. Every method may raise StoreFailed. Safe to share between threads.
 
-    `blocking` says whether methods may wait for a disk; an event loop then calls them in a thread.
+    `blocking` says whether methods may wait for a disk; an event loop then calls them in a thread. What a method that
+    returned has kept, stays kept; what one that raised has kept is not known.
     """
 
     blocking: ClassVar[bool]
@@ -66,6 +61,10 @@ class Store(Protocol):
 
     def client_ids(self) -> Iterable[str]:
         """Every client's identifier."""
+        ...
+
+    def has_brought_secrets(self) -> bool:
+        """Whether a client's secret is kept as scrypt."""
         ...
 
     def add_token(self, digest: bytes, record: TokenRecord, now: float) -> None:
@@ -88,65 +87,21 @@ class Store(Protocol):
         """Whether a name is marked."""
         ...
 
+    def keys(self) -> tuple[StoredKey, ...]:
+        """Every signing key, the one that was added last first."""
+        ...
 
-class MemoryStore:
-    """Keeps everything in this process, and forgets what has expired."""
+    def add_key(self, key: StoredKey, after: str | None) -> bool:
+        """Keep a key; False, and nothing kept, unless the one added last has the kid `after` (None: there is none)."""
+        ...
 
-    blocking: ClassVar[bool] = False
+    def need_key(self, kid: str, until: float) -> bool:
+        """Raise the key's `needed_until` to `until` at least; False where there is no such key any more."""
+        ...
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._clients: dict[str, Client] = {}
-        self._tokens: dict[bytes, TokenRecord] = {}
-        self._used: dict[tuple[str, str], float] = {}
-        self._until_sweep = _SWEEP_EVERY
-
-    def client(self, client_id: str) -> Client | None:
-        return self._clients.get(client_id)
-
-    def add_client(self, client: Client) -> bool:
-        with self._lock:
-            return self._clients.setdefault(client.client_id, client) is client
-
-    def client_ids(self) -> Iterable[str]:
-        with self._lock:
-            return tuple(self._clients)
-
-    def add_token(self, digest: bytes, record: TokenRecord, now: float) -> None:
-        with self._lock:
-            self._tokens[digest] = record
-            self._sweep(now)
-
-    def token(self, digest: bytes, now: float) -> TokenRecord | None:
-        record = self._tokens.get(digest)
-        return record if record is not None and now < record.expires_at else None
-
-    def remove_token(self, digest: bytes) -> None:
-        with self._lock:
-            self._tokens.pop(digest, None)
-
-    def use_once(self, kind: str, name: str, until: float, now: float) -> bool:
-        with self._lock:
-            if now < self._used.get((kind, name), now):
-                return False
-            self._used[kind, name] = until
-            self._sweep(now)
-            return True
-
-    def used(self, kind: str, name: str, now: float) -> bool:
-        return now < self._used.get((kind, name), now)
-
-    def _sweep(self, now: float) -> None:
-        # As often as things were added since the last time: its cost is spread evenly over what is kept.
-        self._until_sweep -= 1
-        if self._until_sweep:
-            return
-        self._tokens = {digest: record for digest, record in self._tokens.items() if now < record.expires_at}
-        self._used = {key: until for key, until in self._used.items() if now < until}
-        self._until_sweep = max(_SWEEP_EVERY, len(self._tokens) + len(self._used))
-
-    def __repr__(self) -> str:
-        return f"MemoryStore({len(self._clients)} clients)"
+    def drop_key(self, kid: str, needed_until: float) -> None:
+        """Forget a key unless it is needed for longer than `needed_until`."""
+        ...
 
 
 def digest_of(token: str) -> bytes:

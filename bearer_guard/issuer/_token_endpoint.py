@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from .._flow import Flow
+from ._client import Client
 from ._dialects import Dialect, TokenRequestRefused
 from ._grant import Grant
-from ._messages import MAX_BODY, IssuerRequest, IssuerResponse, json_response
-from ._refusals import NO_STORE, refusal
-from ._store import Client
-from ._token_request import Credentials, FormRequest, read
+from ._messages import IssuerRequest, IssuerResponse, json_response
+from ._refusals import NO_STORE
+from ._token_request import Credentials, FormRequest, posted
 
 _MAX_RESOURCES: Final = 10
 
@@ -19,17 +19,6 @@ Authenticate: TypeAlias = Callable[[Credentials], Flow[Client]]
 MakeGrant: TypeAlias = Callable[[Client, Sequence[str], str], Grant]
 """(client, audience, scope) -> Grant."""
 MakeToken: TypeAlias = Callable[[Grant], str]
-
-
-def posted(request: IssuerRequest, dialect: Dialect, now: float) -> IssuerResponse | None:
-    """The answer to what is no POST or too large, or None."""
-    if request.method != "POST":
-        refused = TokenRequestRefused("invalid_request", "This endpoint takes POST only.", status=405)
-        return refusal(refused, request, dialect, now, ("allow", "POST"))
-    if len(request.body) > MAX_BODY:
-        refused = TokenRequestRefused("invalid_request", "The body is too large.", status=dialect.too_large)
-        return refusal(refused, request, dialect, now)
-    return None
 
 
 def answer(
@@ -40,7 +29,7 @@ def answer(
     make_token: MakeToken,
 ) -> Flow[IssuerResponse]:
     """The response at the token endpoint that speaks `dialect`. Raises TokenRequestRefused."""
-    asked = read(request, dialect)
+    asked = posted(request, dialect)
     if "grant_type" not in asked.parameters:
         raise TokenRequestRefused("invalid_request", "The parameter grant_type is missing.")
     client = yield from authenticate(asked.credentials)

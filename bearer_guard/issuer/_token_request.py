@@ -16,10 +16,11 @@ from urllib.parse import parse_qsl, unquote_plus
 from .._jws import media_type
 from .._strict import json_object
 from ._dialects import Dialect, TokenRequestRefused
-from ._messages import IssuerRequest
+from ._messages import MAX_BODY, IssuerRequest
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _MAX_PARAMETERS: Final = 64
+_MAX_BASIC: Final = 8192
 _REPEATABLE: Final = frozenset({"resource"})  # RFC 8707 §2
 _ASSERTION: Final = ("client_assertion", "client_assertion_type")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")  # in the grammar of no parameter                     RFC 6749 App. A
@@ -43,8 +44,12 @@ class FormRequest:
     resources: Sequence[str] = ()
 
 
-def read(request: IssuerRequest, dialect: Dialect) -> FormRequest:
+def posted(request: IssuerRequest, dialect: Dialect) -> FormRequest:
     """What `request` asks for in this dialect. Raises TokenRequestRefused."""
+    if request.method != "POST":
+        raise TokenRequestRefused("invalid_request", "This endpoint takes POST only.", status=405)
+    if len(request.body) > MAX_BODY:
+        raise TokenRequestRefused("invalid_request", "The body is too large.", status=dialect.too_large)
     content_types = request.values("content-type")
     if len(content_types) != 1 or media_type(content_types[0].split(";")[0].strip()) != media_type(
         dialect.content_type
@@ -57,6 +62,8 @@ def read(request: IssuerRequest, dialect: Dialect) -> FormRequest:
     parameters: dict[str, str] = {}
     resources: list[str] = []
     for name, value in pairs:
+        if "\0" in name or "\0" in value:  # no parameter's grammar has it: RFC 6749, appendix A
+            raise TokenRequestRefused("invalid_request", "A parameter holds NUL.")
         if not value:
             continue
         if _CONTROL.search(value):
@@ -114,6 +121,8 @@ def _basic(value: str, *, encoded: bool) -> tuple[str, str]:
     # user-id ":" password, in the standard each half form-url-encoded before.      RFC 7617 §2, RFC 6749 §2.3.1
     scheme, _, credentials = value.partition(" ")
     try:
+        if len(value) > _MAX_BASIC:
+            raise ValueError("too long")
         if scheme.lower() != "basic":
             raise ValueError("another scheme")
         text = b64decode(credentials.strip(" "), validate=True).decode("utf-8")

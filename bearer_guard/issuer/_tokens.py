@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from .._jws import compact
-from ._keys import SigningKey
+from ._signing_key import SigningKey
 
 TYPE: Final = "at+jwt"  # RFC 9068 §2.1
 

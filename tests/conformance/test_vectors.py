@@ -21,7 +21,7 @@ from bearer_guard._jose import SYMMETRIC, UnusableKey, VerificationKey, load_jwk
 from bearer_guard._jwks import KeySet, load_jwks
 from bearer_guard._jws import parse
 from bearer_guard._strict import b64url_decode
-from bearer_guard.issuer._keys import thumbprint
+from bearer_guard.issuer._signing_key import thumbprint
 from tests.answers import IR, IT, ask, guard
 from tests.tokens import text
 from tests.vectors import vectors
