@@ -20,13 +20,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (that of the process by default) and return its exit status."""
     options = _parser().parse_args(argv)
     try:
-        return _demo(options)
+        return _issuer(options) if options.command == "issuer" else _demo(options)
     except KeyboardInterrupt:
         print("\nended by Ctrl-C", file=sys.stderr)
         return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .issuer import add_parsers
+
     parser = argparse.ArgumentParser(prog="bearer-guard", description="OAuth 2.0 bearer tokens for Python web APIs.")
     parser.add_argument("--version", action="version", version=f"bearer-guard {VERSION}")
     commands = parser.add_subparsers(title="commands", dest="command", required=True)
@@ -44,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--color", choices=("auto", "always", "never"), default="auto", help="auto: on a terminal without NO_COLOR"
     )
+    add_parsers(commands)
     return parser
 
 
@@ -51,6 +54,12 @@ def _demo(options: argparse.Namespace) -> int:
     from .demo import run_demo
 
     return run_demo(colour=_colour(options.color), as_json=options.json, serve=options.serve)
+
+
+def _issuer(options: argparse.Namespace) -> int:
+    from .issuer import run_issuer
+
+    return run_issuer(options)
 
 
 def _colour(choice: str) -> bool:

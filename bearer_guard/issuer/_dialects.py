@@ -61,7 +61,7 @@ class Dialect:
     basic: Literal["encoded", "raw"] | None = "encoded"
     in_body: bool = True
     private_key_jwt: bool = True
-    required: tuple[str, ...] = ()
+    required: tuple[str, ...] = ("grant_type",)
     token: JWTFormat | OpaqueFormat = field(default_factory=JWTFormat)
     token_type: str = "Bearer"
     members: Callable[[Grant], Mapping[str, Any]] = granted_members

@@ -16,7 +16,7 @@ from .._flow import Flow
 from .._jws import looks_like_jws, media_type
 from .._verifiers import JWTVerifier
 from ._client import Client
-from ._dialects import STANDARD, Dialect, TokenRequestRefused
+from ._dialects import Dialect, TokenRequestRefused
 from ._grant import JWTFormat
 from ._keys import KeyRing
 from ._messages import IssuerRequest, IssuerResponse, json_response
@@ -25,6 +25,7 @@ from ._refusals import NO_STORE
 from ._store import Store, digest_of
 from ._token_request import Credentials, posted
 
+_DIALECT: Final = Dialect(required=("token",))
 # RFC 7662 §2.2 beside `active`, `scope` and `token_type`
 _TOLD: Final = ("client_id", "username", "exp", "iat", "nbf", "sub", "aud", "iss", "jti")
 
@@ -98,10 +99,8 @@ class Inspection:
             raise TokenRequestRefused("unsupported_token_type", "Tokens without jti cannot be revoked.")
 
     def _asked(self, request: IssuerRequest, authenticate: Authenticate) -> Flow[tuple[Client, str]]:
-        asked = posted(request, STANDARD)
+        asked = posted(request, _DIALECT)
         caller = yield from authenticate(asked.credentials)
-        if "token" not in asked.parameters:
-            raise TokenRequestRefused("invalid_request", "The parameter token is missing.")
         return caller, asked.parameters["token"]  # token_type_hint is no more than a hint: RFC 7009 §2.1
 
     def _found(self, token: str, now: float) -> Flow[Found | None]:

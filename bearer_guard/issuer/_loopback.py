@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 from urllib.parse import unquote
 
+from ._chunked import read_chunked
 from ._messages import IssuerRequest
 from ._mount import Respond, body_length, read_bounded
 
@@ -70,10 +71,13 @@ class LoopbackServer:
 
         class Handler(_Handler):
             def answer(self) -> None:
-                length = body_length(self.headers.get("content-length"))
                 path = unquote(self.path.partition("?")[0], errors="replace")
                 server.requests.append(path)
-                request = IssuerRequest(self.command, path, self.headers.items(), read_bounded(self.rfile.read, length))
+                if "transfer-encoding" in self.headers:
+                    body = read_chunked(self.rfile)
+                else:
+                    body = read_bounded(self.rfile.read, body_length(self.headers.get("content-length")))
+                request = IssuerRequest(self.command, path, self.headers.items(), body)
                 if not server._gate():
                     return
                 response = server._respond(request)
