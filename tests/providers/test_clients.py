@@ -116,7 +116,7 @@ def test_our_httpx_auth_presents_the_token(running: Running, send: Any) -> None:
         assert send(auth, running.system.method, running.url + running.system.path).status_code == 200
 
 
-@each(systems=["sqr_b2b", "screening_eagle", "sqr_oauth_token"])
+@each(systems=["screening_eagle", "sqr_oauth_token"])
 @pytest.mark.parametrize("send", [with_httpx, with_async_httpx], ids=["blocking", "asyncio"])
 def test_our_httpx_auth_gets_another_token_when_the_key_of_the_first_was_withdrawn(running: Running, send: Any) -> None:
     tokens = token_client(running)

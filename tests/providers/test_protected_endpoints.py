@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from bearer_guard.issuer import SigningKey, TokenRecord
-from tests.tokens import ABSENT, Signer, changed, mac, raw, unsigned
+from tests.tokens import ABSENT, SECRET, Signer, changed, mac, raw, signer, unsigned
 
 from .documents import parts
 from .refusals import denied, in_words
@@ -126,8 +126,13 @@ def public_key_as_secret(spelling: Callable[[SigningKey], bytes]) -> Callable[[R
     return forged
 
 
+def stranger(algorithm: str) -> Signer:
+    """What signs with a key that no system has."""
+    return signer(algorithm) if algorithm == "RS256" else mac(SECRET)
+
+
 def another_key(running: Running) -> str:
-    return resigned(running, by=SigningKey.generate(running.system.algorithm or "").sign)
+    return resigned(running, by=stranger(str(running.system.algorithm)))
 
 
 def of_the_other_side(running: Running) -> str:
@@ -140,7 +145,7 @@ def of_the_other_side(running: Running) -> str:
 def of_the_other_configuration(running: Running) -> str:
     """What the same API in its other configuration would sign, claim for claim."""
     other = "HS256" if running.system.algorithm == "RS256" else "RS256"
-    return resigned(running, {"alg": other}, by=SigningKey.generate(other).sign)
+    return resigned(running, {"alg": other}, by=stranger(other))
 
 
 ago = -(10 * 604_800.0)
