@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
+import secrets
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwk as joserfc_jwk
 
 from bearer_guard import ConfigurationError
 from bearer_guard._jose import ALGORITHMS, SYMMETRIC, load_jwk, secret_key
 from bearer_guard._strict import b64url_decode
-from bearer_guard.issuer import KeyRing, SigningKey
+from bearer_guard.issuer import KeyRing, MemoryStore, SigningKey, SQLiteStore, StoredKey, key_from_file
 from bearer_guard.issuer._signing_key import thumbprint
 from bearer_guard.issuer._tokens import access_token_claims, header_for, signed
 
@@ -148,3 +153,239 @@ def test_several_audiences_are_an_array_and_a_subject_may_be_somebody_else_than_
 def _json(segment: str) -> dict[str, Any]:
     decoded: dict[str, Any] = json.loads(b64url_decode(segment.encode()))
     return decoded
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def published(ring: KeyRing) -> list[str]:
+    return [jwk["kid"] for jwk in ring.jwks()["keys"]]
+
+
+def test_a_planned_key_is_published_before_it_signs_and_the_old_one_stays_until_its_last_token_has_expired(
+    clock: Clock,
+) -> None:
+    ring = KeyRing(publish_ahead=900, overlap=300, clock=clock)
+    old = ring.key_until(clock.now + 3600)
+    new = ring.rotate(ahead=900)
+    assert published(ring) == [new.kid, old.kid]
+    clock.now += 899
+    last = clock.now + 3600
+    assert ring.key_until(last) is ring.current is old
+    clock.now += 1
+    assert ring.key_until(clock.now + 60) is ring.current is new
+    clock.now = last
+    assert old.kid in published(ring)
+    clock.now = last + 600 + 300  # what it was kept for at most, and the leeway of guards
+    assert published(ring) == [new.kid]
+    assert ring.due
+    ring.tend()
+    assert not ring.due
+    assert ring.keys == (new,)
+
+
+def test_a_key_that_has_signed_for_long_enough_is_replaced_by_one_that_is_published_ahead(clock: Clock) -> None:
+    ring = KeyRing(publish_ahead=900, rotate_every=86_400, clock=clock)
+    first = ring.current
+    clock.now += 86_400 - 901
+    assert not ring.due
+    clock.now += 1
+    assert ring.due
+    ring.tend()
+    assert not ring.due
+    assert ring.current is first
+    second = ring.keys[0]
+    clock.now += 900
+    assert ring.current is second
+    clock.now += 10 * 86_400  # nobody came for long: the next one is published ahead all the same
+    ring.tend()
+    assert ring.current is second
+    clock.now += 900
+    assert ring.current is ring.keys[0] is not second
+
+
+def test_processes_that_share_a_store_plan_one_key_and_sign_with_what_all_publish(clock: Clock, tmp_path: Path) -> None:
+    rings = [
+        KeyRing(store=SQLiteStore(tmp_path / "issuer.db"), publish_ahead=900, rotate_every=86_400, clock=clock)
+        for _ in range(3)
+    ]
+    assert len({ring.current.kid for ring in rings}) == 1
+    clock.now += 86_400 - 900
+    assert all(ring.due for ring in rings)
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(KeyRing.tend, rings))
+    assert len({tuple(published(ring)) for ring in rings}) == 1
+    assert len(published(rings[0])) == 2
+    clock.now += 900
+    assert {ring.key_until(clock.now + 60).kid for ring in rings} == {published(rings[0])[0]}
+
+
+def test_a_key_that_another_process_withdrew_signs_nothing_more(clock: Clock, tmp_path: Path) -> None:
+    here, there = (KeyRing(store=SQLiteStore(tmp_path / "issuer.db"), clock=clock) for _ in range(2))
+    old = here.key_until(clock.now + 60)
+    new = there.rotate(keep_old=False)
+    assert here.key_until(clock.now + 7200).kid == new.kid != old.kid
+    assert published(here) == [new.kid]
+
+
+def test_a_token_does_not_wait_for_the_store_while_its_key_is_kept_for_long_enough(clock: Clock) -> None:
+    class Counting(MemoryStore):
+        needed = 0
+
+        def need_key(self, kid: str, until: float) -> bool:
+            self.needed += 1
+            return super().need_key(kid, until)
+
+    store = Counting()
+    ring = KeyRing(store=store, clock=clock)
+    for _ in range(600):
+        ring.key_until(clock.now + 3600)
+        clock.now += 1
+    assert store.needed == 1
+
+
+def test_a_clock_that_steps_back_leaves_a_key_that_signs(clock: Clock) -> None:
+    ring = KeyRing(clock=clock)
+    first = ring.current
+    clock.now -= 1e6
+    assert ring.current is first
+
+
+def test_a_stored_ring_goes_on_and_another_algorithm_is_published_ahead(clock: Clock) -> None:
+    store = MemoryStore()
+    first = KeyRing("ES256", store=store, clock=clock)
+    again = KeyRing("ES256", store=store, clock=clock)
+    assert published(again) == published(first)
+    other = KeyRing("Ed25519", store=store, clock=clock)
+    assert other.current.algorithm == "ES256"
+    clock.now += 900
+    assert other.current.algorithm == first.current.algorithm == "Ed25519"
+    assert repr(other).startswith("KeyRing(")
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "ES256"])
+def test_a_brought_key_signs_at_once_and_is_not_added_twice(clock: Clock, algorithm: str) -> None:
+    store, key = MemoryStore(), SigningKey.generate(algorithm)
+    for _ in range(2):
+        ring = KeyRing(key=key, store=store, clock=clock)
+        assert ring.current.kid == key.kid
+        key = SigningKey.restored(key.octets, algorithm=algorithm, kid=key.kid)
+    assert len(ring.keys) == 1
+
+
+def test_while_one_thread_tends_another_does_not(clock: Clock) -> None:
+    class Slow(MemoryStore):
+        def add_key(self, key: StoredKey, after: str | None) -> bool:
+            if after is not None:
+                ring.tend()
+            return super().add_key(key, after)
+
+    ring = KeyRing(store=Slow(), rotate_every=1000, clock=clock)
+    clock.now += 1000
+    ring.tend()
+    assert len(ring.keys) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"publish_ahead": -1}, "publish_ahead"),
+        ({"publish_ahead": math.inf}, "publish_ahead"),
+        ({"overlap": -1}, "overlap"),
+        ({"overlap": math.nan}, "overlap"),
+        ({"rotate_every": 900}, "longer than publish_ahead"),
+        ({"rotate_every": 1000, "key": SigningKey.generate()}, "rotate_every makes keys"),
+    ],
+)
+def test_a_ring_that_makes_no_sense_is_a_configuration_error(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        KeyRing(**options)
+
+
+# --- keys from files ------------------------------------------------------------------------------------------------
+
+
+def written(folder: Path, octets: bytes, mode: int = 0o600) -> Path:
+    path = folder / "key"
+    path.write_bytes(octets)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "Ed25519", "ES512", "PS256"])
+def test_a_private_key_in_a_file_signs(tmp_path: Path, algorithm: str) -> None:
+    key = SigningKey.generate(algorithm)
+    named = key_from_file(written(tmp_path, key.octets), algorithm)
+    assert (named.kid, named.algorithm) == (key.kid, algorithm)
+    found = key_from_file(tmp_path / "key")
+    assert found.algorithm == ("RS256" if algorithm == "PS256" else algorithm)
+
+
+def test_a_secret_in_a_file_signs_without_its_line_end(tmp_path: Path) -> None:
+    secret = secrets.token_urlsafe(32).encode()
+    assert key_from_file(written(tmp_path, secret + b"\n"), "HS256").secret == secret
+
+
+def pem(key: Any) -> bytes:
+    octets: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return octets
+
+
+def from_scalar(number: int) -> bytes:
+    return pem(ec.derive_private_key(number, ec.SECP256R1()))
+
+
+# RFC 7515, appendix A.3: "d", which everybody can read
+PUBLISHED = from_scalar(int.from_bytes(b64url_decode(b"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"), "big"))
+
+
+@pytest.mark.parametrize(
+    ("octets", "algorithm", "problem"),
+    [
+        (PUBLISHED, None, "published documents"),
+        (pem(rsa.generate_private_key(65537, 1024)), "RS256", "RSA key needs 2048"),
+        (from_scalar(1), "RS256", "does not fit the key: choose from ES256"),
+        (from_scalar(1), "nonsense", "does not fit the key"),
+        (b"no key", None, "no unencrypted private key"),
+        (pem(x25519.X25519PrivateKey.generate()), None, "key type not supported|curve not supported"),
+        (b"short", "HS256", "needs at least 32"),
+        (b"secretsecretsecretsecretsecretsecret", "HS256", "made by a person"),
+        (PUBLISHED, "HS256", "not a secret"),
+        (b"x" * 70_000, None, "more than 65536"),
+    ],
+    ids=[
+        "published",
+        "weak",
+        "unfit",
+        "unknown",
+        "none",
+        "no signatures",
+        "short",
+        "guessable",
+        "key as secret",
+        "large",
+    ],
+)
+def test_a_key_that_must_not_sign_is_refused(
+    tmp_path: Path, octets: bytes, algorithm: str | None, problem: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        key_from_file(written(tmp_path, octets), algorithm)
+    assert octets.decode("latin-1") not in str(caught.value)
+
+
+def test_a_key_that_others_may_read_or_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="chmod 600"):
+        key_from_file(written(tmp_path, SigningKey.generate().octets, 0o644))
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        key_from_file(tmp_path / "nowhere")

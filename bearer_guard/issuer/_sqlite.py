@@ -1,14 +1,17 @@
 """Connections to one SQLite file, for many threads and processes: opened when needed, never carried across a fork.
 
-A process has one writer at a time, so that threads queue here instead of in SQLite's polling; processes queue there, up
-to `patience` seconds. Every failure is a StoreFailed that holds nothing of what is kept.
+A process has one writer at a time, so that threads queue here; processes try again and
+again, each at random, up to `patience` seconds. Every failure is a StoreFailed that holds nothing of what is kept.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import random
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -21,6 +24,7 @@ from ._store import StoreFailed
 
 _APPLICATION: Final = 0x62477364  # "bGsd", in the header of the file
 _IDLE: Final = 8
+_NAP: Final = (0.0005, 0.002)
 
 
 class Connections:
@@ -57,7 +61,7 @@ class Connections:
             raise StoreFailed(f"no turn to write within {self._patience:g} s")
         try:
             with self.reading() as connection:
-                connection.execute("BEGIN IMMEDIATE")
+                self._begin(connection)
                 try:
                     yield connection
                     connection.execute("COMMIT")
@@ -66,6 +70,22 @@ class Connections:
                         connection.execute("ROLLBACK")
         finally:
             writer.release()
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        # SQLite's own waiting grows to 100 ms a nap, so that a process which writes a lot would starve the others.
+        ends = time.monotonic() + self._patience
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= ends:
+                        raise
+                time.sleep(random.uniform(*_NAP))  # noqa: S311 - no secret
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {math.ceil(self._patience * 1000)}")
 
     def close(self) -> None:
         """Close what is not in use. A later use opens anew."""
@@ -117,13 +137,17 @@ def connect(path: Path, *, patience: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=patience, isolation_level=None, check_same_thread=False
     )
-    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
 def prepare(path: Path, schema: str, version: int) -> None:
     """See that the file at `path` has this schema, made in one step if there is none. Raises ConfigurationError."""
-    if str(path) in ("", ":memory:"):
+    if path.name in ("", ":memory:"):
         raise ConfigurationError("SQLiteStore: path must name a file: MemoryStore keeps things in memory")
     try:
         if not path.exists():
