@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlencode
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
@@ -17,6 +18,7 @@ import pytest
 
 from bearer_guard.cli._apps import under_uvicorn, under_waitress
 from bearer_guard.issuer import JSON_BODY, STANDARD, ASGIApp, Issuer, IssuerRequest, IssuerResponse, WSGIApp
+from bearer_guard.issuer._chunked import read_chunked
 from bearer_guard.issuer._loopback import LoopbackServer
 
 API = "https://api.example.com"
@@ -46,11 +48,18 @@ def mounted(request: pytest.FixtureRequest) -> Iterator[tuple[Issuer, int]]:
 
 
 def exchange(
-    port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    *,
+    chunked: bool = False,
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        connection.request(method, path, body, headers or {})
+        sent = iter([body[:7], body[7:]]) if chunked and body else body
+        connection.request(method, path, sent, headers or {}, encode_chunked=chunked)
         answer = connection.getresponse()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
@@ -92,6 +101,74 @@ def test_a_body_above_the_bound_is_answered_with_413(mounted: tuple[Issuer, int]
     _, port = mounted
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert exchange(port, "POST", STANDARD.path, b"a" * 65_537, form)[0] == 413
+
+
+OF_10_MB = b"grant_type=client_credentials&padding=" + b"a" * 10_000_000
+MALFORMED: dict[str, tuple[bytes, int]] = {
+    "10 MB": (OF_10_MB, 413),
+    "100,000 parameters": (b"&".join(b"a%d=1" % number for number in range(100_000)), 413),
+    "100 parameters": (b"&".join(b"a%d=1" % number for number in range(100)), 400),
+    "NUL": (b"grant_type=client_credentials&client_id=a%00b&client_secret=c", 400),
+    "invalid UTF-8": (b"grant_type=client_credentials&client_id=%ff", 400),
+    "a member twice": (b"grant_type=client_credentials&grant_type=client_credentials", 400),
+    "JSON": (b"{}", 400),
+}
+MALFORMED_JSON = [
+    b'{"a":' * 10_000,
+    b'{"client_id":"a","client_id":"a","client_secret":"b","grant_type":"client_credentials"}',
+    b'{"client_id":"\\u0000","client_secret":"b","grant_type":"client_credentials"}',
+    b"[]",
+]
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "in chunks"])
+@pytest.mark.parametrize(("body", "expected"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_body_gets_the_documents_answer_in_bounded_memory_over_every_server(
+    mounted: tuple[Issuer, int], body: bytes, expected: int, chunked: bool
+) -> None:
+    _, port = mounted
+    sent = [(STANDARD.path, "application/x-www-form-urlencoded", body)]
+    sent += [(JSON_BODY.path, "application/json", other) for other in ([body] if expected == 413 else MALFORMED_JSON)]
+    for path, media_type, content in sent:
+        status, headers, answer = exchange(port, "POST", path, content, {"Content-Type": media_type}, chunked=chunked)
+        assert (status, json.loads(answer)["error"]) == (expected, "invalid_request")
+        assert headers["cache-control"] == "no-store"
+
+
+def test_a_good_request_may_come_in_chunks(mounted: tuple[Issuer, int]) -> None:
+    issuer, port = mounted
+    client, secret = issuer.clients.add(audience=API)
+    members = {"grant_type": "client_credentials", "client_id": client.client_id, "client_secret": secret}
+    body, form = urlencode(members).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+    assert exchange(port, "POST", STANDARD.path, body, form, chunked=True)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (b"5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nTrailer: x\r\n\r\n", b"hello world"),
+        (b"5\nhello\n0\n\n", b"hello"),
+        (b"0\r\n", b""),
+        (b"5\r\nhello", b""),
+        (b"5\r\nhel", b""),
+        (b"5\r\nhello!\r\n0\r\n\r\n", b""),
+        (b"x\r\nhello\r\n0\r\n\r\n", b""),
+        (b"-5\r\nhello\r\n0\r\n\r\n", b""),
+        (b"", b""),
+        (b"0\r\n" + b"a: b\r\n" * 1000, b""),
+        (b"f" * 9 + b"\r\n", b""),
+    ],
+)
+def test_chunks_are_taken_whole_or_not_at_all(sent: bytes, kept: bytes) -> None:
+    assert read_chunked(io.BytesIO(sent)) == kept
+
+
+def test_chunks_beyond_the_bound_are_thrown_away_and_beyond_another_not_read() -> None:
+    chunk = b"100000\r\n" + b"a" * 0x100000 + b"\r\n"
+    assert read_chunked(io.BytesIO(chunk + b"0\r\n\r\n")) == b"a" * 65_537
+    endless = io.BytesIO(chunk * 40)
+    assert read_chunked(endless) == b"a" * 65_537
+    assert endless.tell() < len(chunk) * 34
 
 
 def echo(request: IssuerRequest) -> IssuerResponse:
