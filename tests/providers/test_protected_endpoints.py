@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+import jwt
+import pytest
+
+from bearer_guard import InvalidToken
 from bearer_guard.issuer import SigningKey, TokenRecord
 from tests.tokens import ABSENT, SECRET, Signer, changed, mac, raw, signer, unsigned
 
@@ -56,6 +60,22 @@ def test_orocommerce_answers_as_json_api_and_says_which_side_it_is(running: Runn
     answer = running.call(running.token())
     assert answer.headers["content-type"] == "application/vnd.api+json"
     assert answer.json()["meta"] == {"side": running.system.realm, "askedBy": running.client[0]}
+
+
+@each(systems=["sqr_b2b", "sqr_b2b_hs256"])
+def test_no_guard_takes_both_algorithms_of_sqr(running: Running) -> None:
+    with pytest.raises(InvalidToken) as refused:
+        running.guard._verifier.verify(of_the_other_configuration(running))
+    assert refused.value.reason == "algorithm_not_allowed"
+
+
+@each(systems=["orocommerce", "orocommerce_storefront"])
+def test_orocommerces_key_is_a_pem_text_and_no_key_set(running: Running) -> None:
+    key, token = running.module.PUBLIC_KEY, running.token()
+    assert key.startswith("-----BEGIN PUBLIC KEY-----")
+    assert jwt.decode(token, key, ["RS256"], audience=running.client[0])["sub"] == running.client[0]
+    for path in ("/.well-known/jwks.json", "/.well-known/oauth-authorization-server"):
+        assert running.call(token, path).status == 404
 
 
 @each(systems=["screening_eagle"])

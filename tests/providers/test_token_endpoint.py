@@ -35,6 +35,13 @@ def test_the_documents_request_gets_the_documents_response(running: Running) -> 
     assert challenges(answer) == []
 
 
+@each(systems=ENDPOINTS)
+def test_a_content_type_may_have_parameters_and_capitals(running: Running) -> None:
+    usual = running.system.asking(running.client).headers["Content-Type"]
+    for spelled in (f"{usual}; charset=utf-8", usual.title()):
+        assert running.asked(headers={"Content-Type": spelled}).status == 200
+
+
 @each()
 def test_no_two_tokens_are_alike(running: Running) -> None:
     assert len({running.token() for _ in range(3)}) == 3
