@@ -265,7 +265,7 @@ def test_N05_clients_that_differ_in_anything_share_nothing(endpoint: Endpoint, o
 
 @pytest.mark.parametrize(
     "token",
-    ["opaque", "580defdbe1d21e0001c67e5c2a0a6c98", "a.b.c", "..", "eyJ9.!".replace("!", "~"), T(exp=0)],
+    ["opaque", "580defdbe1d21e0001c67e5c2a0a6c98", "a.b.c", "..", "eyJ9.~", T(exp=0)],
     ids=ascii,
 )
 def test_N06_nothing_in_a_token_is_read(token: str, clock: Clock, obtain: Any) -> None:
@@ -370,11 +370,3 @@ def test_N07_a_token_goes_to_https_alone(origin: str, endpoint: Endpoint) -> Non
         with pytest.raises(ConfigurationError, match="in the clear"):
             FETCHING["blocking"](BearerAuth(made(endpoint)), "GET", origin + "/v1")
     assert endpoint.asked == []
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_N07_credentials_do_not_follow_a_redirect(status: int, obtain: Any) -> None:
-    with Endpoint(Grants()) as elsewhere, Endpoint(reply({}, status, Location=elsewhere.endpoint)) as server:
-        with pytest.raises(TokenRequestFailed, match="redirects are not followed"):
-            obtain(made(server))
-        assert elsewhere.asked == []
