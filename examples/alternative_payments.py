@@ -9,19 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import sys
+from typing import Any
 
 import flask
 import uvicorn
-import waitress
-import werkzeug.exceptions
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug import exceptions
+from werkzeug.wrappers import Response
 
 import bearer_guard.flask
 import bearer_guard.starlette
@@ -47,55 +46,57 @@ DIALECT = Dialect(
     words=WORDS,
 )
 
-
-def asgi_application(issuer: Issuer, guard: Guard) -> Starlette:
-    async def customers(request: Request) -> JSONResponse:
-        return JSONResponse({"customers": [], "asked_by": bearer_guard.starlette.current_token(request).client_id})
-
-    async def in_our_words(request: Request, error: Exception) -> JSONResponse:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        failure = Failure.of_status(status, method=request.method, path=request.url.path)
-        return JSONResponse(WORDS(failure), status, getattr(error, "headers", None))
-
-    return Starlette(
-        routes=[
-            Route(TOKEN_PATH, ASGIApp(issuer)),
-            Route("/customers", customers),
-        ],
-        middleware=[Middleware(bearer_guard.starlette.BearerMiddleware, guard=guard, public=[TOKEN_PATH])],
-        exception_handlers={HTTPException: in_our_words, Exception: in_our_words},
-    )
-
-
-def wsgi_application(issuer: Issuer, guard: Guard) -> flask.Flask:
-    app = flask.Flask(__name__)
-
-    @app.get("/customers")
-    def customers() -> flask.Response:
-        return flask.jsonify(customers=[], asked_by=bearer_guard.flask.current_token().client_id)
-
-    @app.errorhandler(Exception)
-    def in_our_words(error: Exception) -> flask.Response:
-        answer = flask.make_response("", 500)
-        if isinstance(error, werkzeug.exceptions.HTTPException):
-            answer = flask.make_response(error.get_response())
-        failure = Failure.of_status(answer.status_code, method=flask.request.method, path=flask.request.path)
-        answer.set_data(json.dumps(dict(WORDS(failure))))
-        answer.content_type = "application/json"
-        return answer
-
-    guarded = bearer_guard.flask.BearerMiddleware(app.wsgi_app, guard)
-    app.wsgi_app = DispatcherMiddleware(guarded, {TOKEN_PATH: WSGIApp(issuer)})  # type: ignore[method-assign]
-    return app
-
-
 issuer = Issuer(ISSUER, dialects=[DIALECT])
-verifier = StoreVerifier(issuer.store, audience=API)
-guard = Guard(verifier, realm="payments", error_body=error_body(WORDS))
-asgi_app = asgi_application(issuer, guard)
-wsgi_app = wsgi_application(issuer, guard)
-client, CLIENT_SECRET = issuer.clients.add(audience=API)
+client, CLIENT_SECRET = issuer.clients.add(audience=API, scopes="read:customers")
 CLIENT_ID = client.client_id
+
+guard = Guard(StoreVerifier(issuer.store, audience=API), realm="payments", error_body=error_body(WORDS))
+
+
+# --- in Starlette
+
+
+@bearer_guard.starlette.requires("read:customers")
+async def customers(request: Request) -> JSONResponse:
+    return JSONResponse({"customers": [], "asked_by": bearer_guard.starlette.current_token(request).client_id})
+
+
+async def in_our_words(request: Request, error: Exception) -> JSONResponse:
+    status = getattr(error, "status_code", 500)
+    failure = Failure.of_status(status, method=request.method, path=request.url.path)
+    return JSONResponse(WORDS(failure), status, getattr(error, "headers", None))
+
+
+asgi_app = Starlette(
+    routes=[Route(TOKEN_PATH, ASGIApp(issuer), methods=["POST"]), Route("/customers", customers)],
+    middleware=[Middleware(bearer_guard.starlette.BearerMiddleware, guard=guard, public=[TOKEN_PATH])],
+    exception_handlers={HTTPException: in_our_words, 500: in_our_words},
+)
+
+
+# --- and in Flask
+
+wsgi_app = flask.Flask(__name__)
+bearer_guard.flask.protect(wsgi_app, guard, public=[TOKEN_PATH])
+
+
+@wsgi_app.post(TOKEN_PATH)
+def token() -> Response:
+    return Response.from_app(WSGIApp(issuer), flask.request.environ)
+
+
+@wsgi_app.get("/customers")
+@bearer_guard.flask.requires("read:customers")
+def list_customers() -> dict[str, Any]:
+    return {"customers": [], "asked_by": bearer_guard.flask.current_token().client_id}
+
+
+@wsgi_app.errorhandler(exceptions.HTTPException)
+def in_the_same_words(error: exceptions.HTTPException) -> Response:
+    answer = Response.force_type(error.get_response())
+    failure = Failure.of_status(answer.status_code, method=flask.request.method, path=flask.request.path)
+    answer.data, answer.mimetype = json.dumps(dict(WORDS(failure))), "application/json"
+    return answer
 
 
 def main() -> None:
@@ -104,8 +105,6 @@ def main() -> None:
     print(f"curl -u '{CLIENT_ID}:{CLIENT_SECRET}' -d grant_type=client_credentials {url}{TOKEN_PATH}")
     print(f'curl -i -H "Authorization: Bearer $TOKEN" {url}/customers')
     print(f"curl -i {url}/customers", flush=True)
-    if "--wsgi" in sys.argv:
-        waitress.serve(wsgi_app, sockets=[listener])
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(uvicorn.Config(asgi_app, log_level="warning")).run(sockets=[listener])
 

@@ -10,24 +10,21 @@ import contextlib
 import json
 import secrets
 import socket
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 import flask
 import uvicorn
-import waitress
-import werkzeug.exceptions
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug import exceptions, wrappers
 
 import bearer_guard.flask
 import bearer_guard.starlette
-from bearer_guard import Guard, JWTVerifier, StaticJWKSet
+from bearer_guard import AccessToken, Guard, JWTVerifier, StaticJWKSet
 from bearer_guard.dialects import Failure, error_body, oauth_words
 from bearer_guard.issuer import (
     ASGIApp,
@@ -74,6 +71,9 @@ DIALECT = Dialect(
     words=WORDS,
 )
 
+issuer = Issuer(URL, keys=KeyRing("RS256"), dialects=[DIALECT])
+PUBLIC_KEY = issuer.keys.current.public_pem
+
 
 def guard_of(side: str) -> Guard:
     """The guard of one side: the key is the same for both, the clients are not."""
@@ -88,76 +88,78 @@ def guard_of(side: str) -> Guard:
     return Guard(verifier, realm=side, error_body=error_body(WORDS))
 
 
-def users(side: str, asked_by: str | None) -> str:
-    return json.dumps({"data": [], "meta": {"side": side, "askedBy": asked_by}})
-
-
-def asgi_application() -> Starlette:
-    @bearer_guard.starlette.requires(SCOPE, guard=back_office)
-    async def back_office_users(request: Request) -> Response:
-        token = bearer_guard.starlette.current_token(request)
-        return Response(users(BACK_OFFICE, token.subject), media_type=JSON_API)
-
-    @bearer_guard.starlette.requires(SCOPE, guard=storefront)
-    async def storefront_users(request: Request) -> Response:
-        token = bearer_guard.starlette.current_token(request)
-        return Response(users(STOREFRONT, token.subject), media_type=JSON_API)
-
-    async def in_our_words(request: Request, error: Exception) -> JSONResponse:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        failure = Failure.of_status(status, method=request.method, path=request.url.path)
-        return JSONResponse(WORDS(failure), status, getattr(error, "headers", None))
-
-    return Starlette(
-        routes=[
-            Route(TOKEN_PATH, ASGIApp(issuer)),
-            Route("/admin/api/users", back_office_users),
-            Route("/api/users", storefront_users),
-        ],
-        exception_handlers={HTTPException: in_our_words, Exception: in_our_words},
-    )
-
-
-def wsgi_application() -> flask.Flask:
-    app = flask.Flask(__name__)
-
-    @app.get("/admin/api/users")
-    @bearer_guard.flask.requires(SCOPE, guard=back_office)
-    def back_office_users() -> flask.Response:
-        return flask.Response(users(BACK_OFFICE, bearer_guard.flask.current_token().subject), mimetype=JSON_API)
-
-    @app.get("/api/users")
-    @bearer_guard.flask.requires(SCOPE, guard=storefront)
-    def storefront_users() -> flask.Response:
-        return flask.Response(users(STOREFRONT, bearer_guard.flask.current_token().subject), mimetype=JSON_API)
-
-    @app.errorhandler(Exception)
-    def in_our_words(error: Exception) -> flask.Response:
-        answer = flask.make_response("", 500)
-        if isinstance(error, werkzeug.exceptions.HTTPException):
-            answer = flask.make_response(error.get_response())
-        failure = Failure.of_status(answer.status_code, method=flask.request.method, path=flask.request.path)
-        answer.set_data(json.dumps(dict(WORDS(failure))))
-        answer.content_type = "application/json"
-        return answer
-
-    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {TOKEN_PATH: WSGIApp(issuer)})  # type: ignore[method-assign]
-    return app
-
-
 def register(side: str, scopes: str = SCOPE) -> tuple[str, str]:
     """The identifier and the secret of a new client of one side; its tokens are good at once."""
     client, secret = issuer.clients.add(audience=side, scopes=scopes)
     return client.client_id, secret
 
 
-issuer = Issuer(URL, keys=KeyRing("RS256"), dialects=[DIALECT])
-PUBLIC_KEY = issuer.keys.current.public_pem
 back_office, storefront = guard_of(BACK_OFFICE), guard_of(STOREFRONT)
-asgi_app = asgi_application()
-wsgi_app = wsgi_application()
 CLIENT_ID, CLIENT_SECRET = register(BACK_OFFICE)
 STOREFRONT_CLIENT_ID, STOREFRONT_CLIENT_SECRET = register(STOREFRONT)
+
+
+def users(side: str, token: AccessToken) -> str:
+    return json.dumps({"data": [], "meta": {"side": side, "askedBy": token.subject}})
+
+
+# --- in Starlette
+
+
+@bearer_guard.starlette.requires(SCOPE, guard=back_office)
+async def back_office_users(request: Request) -> Response:
+    return Response(users(BACK_OFFICE, bearer_guard.starlette.current_token(request)), media_type=JSON_API)
+
+
+@bearer_guard.starlette.requires(SCOPE, guard=storefront)
+async def storefront_users(request: Request) -> Response:
+    return Response(users(STOREFRONT, bearer_guard.starlette.current_token(request)), media_type=JSON_API)
+
+
+async def in_our_words(request: Request, error: Exception) -> JSONResponse:
+    status = getattr(error, "status_code", 500)
+    failure = Failure.of_status(status, method=request.method, path=request.url.path)
+    return JSONResponse(WORDS(failure), status, getattr(error, "headers", None))
+
+
+asgi_app = Starlette(
+    routes=[
+        Route(TOKEN_PATH, ASGIApp(issuer), methods=["POST"]),
+        Route("/admin/api/users", back_office_users),
+        Route("/api/users", storefront_users),
+    ],
+    exception_handlers={HTTPException: in_our_words, 500: in_our_words},
+)
+
+
+# --- and in Flask
+
+wsgi_app = flask.Flask(__name__)
+
+
+@wsgi_app.post(TOKEN_PATH)
+def token() -> wrappers.Response:
+    return wrappers.Response.from_app(WSGIApp(issuer), flask.request.environ)
+
+
+@wsgi_app.get("/admin/api/users")
+@bearer_guard.flask.requires(SCOPE, guard=back_office)
+def users_of_back_office() -> flask.Response:
+    return flask.Response(users(BACK_OFFICE, bearer_guard.flask.current_token()), mimetype=JSON_API)
+
+
+@wsgi_app.get("/api/users")
+@bearer_guard.flask.requires(SCOPE, guard=storefront)
+def users_of_storefront() -> flask.Response:
+    return flask.Response(users(STOREFRONT, bearer_guard.flask.current_token()), mimetype=JSON_API)
+
+
+@wsgi_app.errorhandler(exceptions.HTTPException)
+def in_the_same_words(error: exceptions.HTTPException) -> wrappers.Response:
+    answer = wrappers.Response.force_type(error.get_response())
+    failure = Failure.of_status(answer.status_code, method=flask.request.method, path=flask.request.path)
+    answer.data, answer.mimetype = json.dumps(dict(WORDS(failure))), "application/json"
+    return answer
 
 
 def main() -> None:
@@ -167,10 +169,8 @@ def main() -> None:
     for path, (client_id, client_secret) in clients.items():
         body = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
         print(f"curl -H 'Content-Type: application/json' -d '{json.dumps(body)}' {url}{TOKEN_PATH}")
-        print(f'curl -i -H "Accept: {JSON_API}" -H "Authorization: Bearer $TOKEN" {url}/{path}/users')
-    sys.stdout.flush()
-    if "--wsgi" in sys.argv:
-        waitress.serve(wsgi_app, sockets=[listener])
+        accept = f"-H 'Accept: {JSON_API}'"
+        print(f'curl -i {accept} -H "Authorization: Bearer $TOKEN" {url}/{path}/users', flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(uvicorn.Config(asgi_app, log_level="warning")).run(sockets=[listener])
 

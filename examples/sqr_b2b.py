@@ -9,20 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import sys
 from typing import NamedTuple
 
 import flask
 import uvicorn
-import waitress
-import werkzeug.exceptions
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug import exceptions
+from werkzeug.wrappers import Response
 
 import bearer_guard.flask
 import bearer_guard.starlette
@@ -33,7 +31,6 @@ from bearer_guard.issuer import ASGIApp, Dialect, Issuer, IssuerKeys, JWTFormat,
 ISSUER = "https://id.example.com"
 API = "https://api.example.com"
 TOKEN_PATH = "/v1/oauth/token"
-SCOPES = "read:users write:logs"
 
 # The guide leaves refusals to the API's OpenAPI document: one shape for the client's faults, another for the server's.
 WORDS = by_status(client=oauth_words, server=incident_words)
@@ -57,45 +54,59 @@ class System(NamedTuple):
 
 
 def create(algorithm: str) -> System:
-    """The whole system, its tokens signed with `algorithm`."""
+    """The whole system, whose tokens are signed with `algorithm` and whose guard takes no other."""
     issuer = Issuer(ISSUER, keys=KeyRing(algorithm), dialects=[DIALECT])
     verifier = JWTVerifier(
         issuer=ISSUER,
         audience=API,
         keys=IssuerKeys(issuer.keys),
         algorithms=[algorithm],
-        required_claims=["sub", "client_id", "jti", "scope"],  # with typ JWT, these tell it from other tokens
+        required_claims=["sub", "client_id", "jti"],  # the header says JWT and no more: these tell an access token
     )
     guard = Guard(verifier, realm="sqr", error_body=error_body(WORDS))
-    return System(issuer, guard, asgi_application(issuer, guard), wsgi_application(issuer, guard))
+    return System(issuer, guard, starlette_app(issuer, guard), flask_app(issuer, guard))
 
 
-def asgi_application(issuer: Issuer, guard: Guard) -> Starlette:
-    @bearer_guard.starlette.requires("read:users")
-    async def user_status(request: Request) -> JSONResponse:
-        return JSONResponse({"status": "active", "asked_by": bearer_guard.starlette.current_token(request).client_id})
+# --- in Starlette
 
-    async def onboarding_token(request: Request) -> JSONResponse:
-        return JSONResponse({"asked_by": bearer_guard.starlette.current_token(request).client_id})
 
-    async def in_our_words(request: Request, error: Exception) -> JSONResponse:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        failure = Failure.of_status(status, method=request.method, path=request.url.path)
-        return JSONResponse(WORDS(failure), status, getattr(error, "headers", None))
+@bearer_guard.starlette.requires("read:users")
+async def user_status(request: Request) -> JSONResponse:
+    return JSONResponse({"status": "active", "asked_by": bearer_guard.starlette.current_token(request).client_id})
 
+
+async def onboarding_token(request: Request) -> JSONResponse:
+    return JSONResponse({"asked_by": bearer_guard.starlette.current_token(request).client_id})
+
+
+async def in_our_words(request: Request, error: Exception) -> JSONResponse:
+    status = getattr(error, "status_code", 500)
+    failure = Failure.of_status(status, method=request.method, path=request.url.path)
+    return JSONResponse(WORDS(failure), status, getattr(error, "headers", None))
+
+
+def starlette_app(issuer: Issuer, guard: Guard) -> Starlette:
     return Starlette(
         routes=[
-            Route(TOKEN_PATH, ASGIApp(issuer)),
+            Route(TOKEN_PATH, ASGIApp(issuer), methods=["POST"]),
             Route("/v1/user-status", user_status, methods=["POST"]),
             Route("/v1/onboarding-token", onboarding_token, methods=["POST"]),
         ],
         middleware=[Middleware(bearer_guard.starlette.BearerMiddleware, guard=guard, public=[TOKEN_PATH])],
-        exception_handlers={HTTPException: in_our_words, Exception: in_our_words},
+        exception_handlers={HTTPException: in_our_words, 500: in_our_words},
     )
 
 
-def wsgi_application(issuer: Issuer, guard: Guard) -> flask.Flask:
+# --- and in Flask
+
+
+def flask_app(issuer: Issuer, guard: Guard) -> flask.Flask:
     app = flask.Flask(__name__)
+    bearer_guard.flask.protect(app, guard, public=[TOKEN_PATH])
+
+    @app.post(TOKEN_PATH)
+    def token() -> Response:
+        return Response.from_app(WSGIApp(issuer), flask.request.environ)
 
     @app.post("/v1/user-status")
     @bearer_guard.flask.requires("read:users")
@@ -106,23 +117,18 @@ def wsgi_application(issuer: Issuer, guard: Guard) -> flask.Flask:
     def onboarding_token() -> dict[str, str | None]:
         return {"asked_by": bearer_guard.flask.current_token().client_id}
 
-    @app.errorhandler(Exception)
-    def in_our_words(error: Exception) -> flask.Response:
-        answer = flask.make_response("", 500)
-        if isinstance(error, werkzeug.exceptions.HTTPException):
-            answer = flask.make_response(error.get_response())
+    @app.errorhandler(exceptions.HTTPException)
+    def in_our_words(error: exceptions.HTTPException) -> Response:
+        answer = Response.force_type(error.get_response())
         failure = Failure.of_status(answer.status_code, method=flask.request.method, path=flask.request.path)
-        answer.set_data(json.dumps(dict(WORDS(failure))))
-        answer.content_type = "application/json"
+        answer.data, answer.mimetype = json.dumps(dict(WORDS(failure))), "application/json"
         return answer
 
-    guarded = bearer_guard.flask.BearerMiddleware(app.wsgi_app, guard)
-    app.wsgi_app = DispatcherMiddleware(guarded, {TOKEN_PATH: WSGIApp(issuer)})  # type: ignore[method-assign]
     return app
 
 
 issuer, guard, asgi_app, wsgi_app = create("RS256")
-client, CLIENT_SECRET = issuer.clients.add(audience=API, scopes=SCOPES)
+client, CLIENT_SECRET = issuer.clients.add(audience=API, scopes="read:users write:logs")
 CLIENT_ID = client.client_id
 
 
@@ -131,10 +137,9 @@ def main() -> None:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     body = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "client_credentials"}
     print(f"curl -H 'Content-Type: application/json' -d '{json.dumps(body)}' {url}{TOKEN_PATH}")
-    print(f'curl -i -X POST -H "Authorization: Bearer $TOKEN" {url}/v1/user-status')
+    for path in ("/v1/user-status", "/v1/onboarding-token"):
+        print(f'curl -i -X POST -H "Authorization: Bearer $TOKEN" {url}{path}')
     print(f"curl -i -X POST {url}/v1/user-status", flush=True)
-    if "--wsgi" in sys.argv:
-        waitress.serve(wsgi_app, sockets=[listener])
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(uvicorn.Config(asgi_app, log_level="warning")).run(sockets=[listener])
 

@@ -8,19 +8,17 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import sys
 
 import flask
 import uvicorn
-import waitress
-import werkzeug.exceptions
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug import exceptions
+from werkzeug.wrappers import Response
 
 import bearer_guard.flask
 import bearer_guard.starlette
@@ -31,10 +29,8 @@ from bearer_guard.issuer import ASGIApp, Dialect, Issuer, IssuerKeys, JWTFormat,
 ISSUER = "https://id.example.com"
 API = "https://api.example.com"
 TOKEN_PATH = "/oauth2/token"
-SCOPES = "read:users write:logs"
 
-# TokenErrorDto for 400 and 401, InternalErrorDto for 5XX.
-WORDS = by_status(client=oauth_words, server=incident_words)
+WORDS = by_status(client=oauth_words, server=incident_words)  # TokenErrorDto, and InternalErrorDto for 5XX
 DIALECT = Dialect(
     path=TOKEN_PATH,
     body="json",
@@ -46,62 +42,66 @@ DIALECT = Dialect(
     words=WORDS,
 )
 
-
-def asgi_application(issuer: Issuer, guard: Guard) -> Starlette:
-    @bearer_guard.starlette.requires("read:users")
-    async def user_status(request: Request) -> JSONResponse:
-        return JSONResponse({"status": "active", "asked_by": bearer_guard.starlette.current_token(request).client_id})
-
-    async def in_our_words(request: Request, error: Exception) -> JSONResponse:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        failure = Failure.of_status(status, method=request.method, path=request.url.path)
-        return JSONResponse(WORDS(failure), status, getattr(error, "headers", None))
-
-    return Starlette(
-        routes=[
-            Route(TOKEN_PATH, ASGIApp(issuer)),
-            Route("/v1/user-status", user_status, methods=["POST"]),
-        ],
-        middleware=[Middleware(bearer_guard.starlette.BearerMiddleware, guard=guard, public=[TOKEN_PATH])],
-        exception_handlers={HTTPException: in_our_words, Exception: in_our_words},
-    )
-
-
-def wsgi_application(issuer: Issuer, guard: Guard) -> flask.Flask:
-    app = flask.Flask(__name__)
-
-    @app.post("/v1/user-status")
-    @bearer_guard.flask.requires("read:users")
-    def user_status() -> dict[str, str | None]:
-        return {"status": "active", "asked_by": bearer_guard.flask.current_token().client_id}
-
-    @app.errorhandler(Exception)
-    def in_our_words(error: Exception) -> flask.Response:
-        answer = flask.make_response("", 500)
-        if isinstance(error, werkzeug.exceptions.HTTPException):
-            answer = flask.make_response(error.get_response())
-        failure = Failure.of_status(answer.status_code, method=flask.request.method, path=flask.request.path)
-        answer.set_data(json.dumps(dict(WORDS(failure))))
-        answer.content_type = "application/json"
-        return answer
-
-    guarded = bearer_guard.flask.BearerMiddleware(app.wsgi_app, guard)
-    app.wsgi_app = DispatcherMiddleware(guarded, {TOKEN_PATH: WSGIApp(issuer)})  # type: ignore[method-assign]
-    return app
-
-
 issuer = Issuer(ISSUER, keys=KeyRing("RS256"), dialects=[DIALECT])
+client, CLIENT_SECRET = issuer.clients.add(audience=API, scopes="read:users write:logs")
+CLIENT_ID = client.client_id
+
 verifier = JWTVerifier(
     issuer=ISSUER,
     audience=API,
     keys=IssuerKeys(issuer.keys),
-    required_claims=["sub", "client_id", "jti", "scope"],  # with typ JWT, these tell it from other tokens
+    required_claims=["sub", "client_id", "jti"],  # the header says JWT and no more: these tell an access token
 )
 guard = Guard(verifier, realm="sqr", error_body=error_body(WORDS))
-asgi_app = asgi_application(issuer, guard)
-wsgi_app = wsgi_application(issuer, guard)
-client, CLIENT_SECRET = issuer.clients.add(audience=API, scopes=SCOPES)
-CLIENT_ID = client.client_id
+
+
+# --- in Starlette
+
+
+@bearer_guard.starlette.requires("read:users")
+async def user_status(request: Request) -> JSONResponse:
+    return JSONResponse({"status": "active", "asked_by": bearer_guard.starlette.current_token(request).client_id})
+
+
+async def in_our_words(request: Request, error: Exception) -> JSONResponse:
+    status = getattr(error, "status_code", 500)
+    failure = Failure.of_status(status, method=request.method, path=request.url.path)
+    return JSONResponse(WORDS(failure), status, getattr(error, "headers", None))
+
+
+asgi_app = Starlette(
+    routes=[
+        Route(TOKEN_PATH, ASGIApp(issuer), methods=["POST"]),
+        Route("/v1/user-status", user_status, methods=["POST"]),
+    ],
+    middleware=[Middleware(bearer_guard.starlette.BearerMiddleware, guard=guard, public=[TOKEN_PATH])],
+    exception_handlers={HTTPException: in_our_words, 500: in_our_words},
+)
+
+
+# --- and in Flask
+
+wsgi_app = flask.Flask(__name__)
+bearer_guard.flask.protect(wsgi_app, guard, public=[TOKEN_PATH])
+
+
+@wsgi_app.post(TOKEN_PATH)
+def token() -> Response:
+    return Response.from_app(WSGIApp(issuer), flask.request.environ)
+
+
+@wsgi_app.post("/v1/user-status")
+@bearer_guard.flask.requires("read:users")
+def status_of_user() -> dict[str, str | None]:
+    return {"status": "active", "asked_by": bearer_guard.flask.current_token().client_id}
+
+
+@wsgi_app.errorhandler(exceptions.HTTPException)
+def in_the_same_words(error: exceptions.HTTPException) -> Response:
+    answer = Response.force_type(error.get_response())
+    failure = Failure.of_status(answer.status_code, method=flask.request.method, path=flask.request.path)
+    answer.data, answer.mimetype = json.dumps(dict(WORDS(failure))), "application/json"
+    return answer
 
 
 def main() -> None:
@@ -111,8 +111,6 @@ def main() -> None:
     print(f"curl -H 'Content-Type: application/json' -d '{json.dumps(body)}' {url}{TOKEN_PATH}")
     print(f'curl -i -X POST -H "Authorization: Bearer $TOKEN" {url}/v1/user-status')
     print(f"curl -i -X POST {url}/v1/user-status", flush=True)
-    if "--wsgi" in sys.argv:
-        waitress.serve(wsgi_app, sockets=[listener])
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(uvicorn.Config(asgi_app, log_level="warning")).run(sockets=[listener])
 

@@ -64,7 +64,7 @@ class Endpoint(Loopback):
     def wait_for_requests(self, number: int) -> None:
         """Return when this many requests have arrived."""
         with self._arrived:
-            assert self._arrived.wait_for(lambda: len(self.asked) >= number, 10)
+            assert self._arrived.wait_for(lambda: len(self.asked) >= number, 60)
 
     def close(self) -> None:
         """Stop to listen, soon: the server looks every 10 ms whether it is to stop, and no test has to wait for that."""

@@ -1,4 +1,4 @@
-"""The token client against real endpoints on loopback: what it sends, what it takes, when it asks again (rows N, CLI-*)."""
+"""The token client against real endpoints on loopback: what it sends, what it takes, when it asks again (CLI-*)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import socket
 import threading
 import time
 import warnings
-from base64 import b64decode, urlsafe_b64decode
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import anyio
 import jwt
 import pytest
 import trio
@@ -30,40 +29,11 @@ from bearer_guard._grant import Granted
 from bearer_guard.client import TokenClient, TokenRequestFailed
 from bearer_guard.testing import LocalIssuer
 from tests.endpoint import Asked, Endpoint, reply
+from tests.granting import SECRET, Clock, Grants, basic, made, settled
 from tests.loopback import Reply
 from tests.tokens import private_key
 
-SECRET = "s3cret/of+the client:é"
 API = "https://api.example.com"
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Grants:
-    """Answers with the tokens t1, t2, ... and these members; with `refusal` instead while there is one."""
-
-    def __init__(self, **members: Any) -> None:
-        self.members = members
-        self.number = 0
-        self.refusal: Reply | None = None
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def __call__(self, asked: Asked) -> Reply:
-        self.number += 1
-        number = self.number
-        assert self.gate.wait(10)
-        if self.refusal is not None:
-            return self.refusal
-        return reply({"access_token": f"t{number}", "token_type": "Bearer", "expires_in": 3600, **self.members})
 
 
 @pytest.fixture
@@ -94,48 +64,12 @@ def obtain(request: pytest.FixtureRequest) -> Callable[[TokenClient], str]:
     return drivers[request.param]
 
 
-def made(server: Endpoint | str, **options: Any) -> TokenClient:
-    url = server if isinstance(server, str) else server.endpoint
-    return TokenClient(url, **{"client_id": "reports", "client_secret": SECRET, **options})
-
-
-def settled(client: TokenClient) -> None:
-    """Return when no request of `client` is under way."""
-    attempt = client._renewal._attempts_here.under_way
-    if attempt is not None:
-        attempt.future.result(10)
-
-
-def basic(asked: Asked) -> str:
-    scheme, _, credentials = asked.headers["authorization"].partition(" ")
-    assert scheme == "Basic"
-    return b64decode(credentials).decode()
-
-
 # What is sent
-
-
-def test_N01_basic_url_encodes_each_half_and_puts_nothing_into_the_body(endpoint: Endpoint, obtain: Any) -> None:
-    client = made(endpoint, client_id="a:b%", client_secret="a b+c")
-    assert obtain(client) == "t1"
-    (asked,) = endpoint.asked
-    assert basic(asked) == "a%3Ab%25:a+b%2Bc"
-    assert (asked.method, asked.path) == ("POST", "/e")
-    assert asked.form == {"grant_type": "client_credentials"}
-    assert asked.headers["content-type"] == "application/x-www-form-urlencoded"
-    assert asked.headers["accept"] == "application/json"
 
 
 def test_basic_raw_sends_both_halves_as_they_are(endpoint: Endpoint) -> None:
     made(endpoint, auth="basic_raw", client_secret="a b+c").token()
     assert basic(endpoint.asked[0]) == "reports:a b+c"
-
-
-def test_N01_post_puts_the_credentials_into_the_form_and_sends_no_authorization(endpoint: Endpoint) -> None:
-    made(endpoint, auth="post").token()
-    (asked,) = endpoint.asked
-    assert "authorization" not in asked.headers
-    assert asked.form == {"grant_type": "client_credentials", "client_id": "reports", "client_secret": SECRET}
 
 
 def test_a_json_body_carries_the_same_members(endpoint: Endpoint) -> None:
@@ -219,12 +153,6 @@ def test_a_callable_that_brings_no_secret_makes_the_authority_unavailable(endpoi
 
 
 # What is taken
-
-
-@pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
-def test_N02_the_token_type_is_read_in_any_case(token_type: str, obtain: Any) -> None:
-    with Endpoint(Grants(token_type=token_type)) as server:
-        assert obtain(made(server)) == "t1"
 
 
 BAD_ANSWERS = {
@@ -493,7 +421,7 @@ def document_004(asked: Asked) -> Reply:
         (document_004, {"auth": "post", "body": "json"}, "a.b.c", 3600),
     ],
 )
-def test_N06_tokens_are_obtained_and_renewed_as_each_document_says(
+def test_tokens_are_obtained_and_renewed_as_each_document_says(
     document: Any, options: Any, token: str, lifetime: int, clock: Clock, obtain: Any
 ) -> None:
     with Endpoint(document) as server:
@@ -545,75 +473,6 @@ def test_tokens_of_a_local_issuer_pass_its_guard(kind: str, options: Any, obtain
 # When it asks again
 
 
-def test_N03_a_token_is_kept_until_the_margin_before_its_end(endpoint: Endpoint, clock: Clock, obtain: Any) -> None:
-    client = made(endpoint, clock=clock, renew_before=60)
-    assert obtain(client) == "t1"
-    clock.now += 3539.9
-    assert obtain(client) == "t1"
-    assert len(endpoint.asked) == 1
-    clock.now += 0.2
-    assert obtain(client) in ("t1", "t2")
-    settled(client)
-    assert obtain(client) == "t2"
-    assert len(endpoint.asked) == 2
-
-
-def test_N03_nobody_waits_for_a_renewal_while_the_token_is_good(
-    endpoint: Endpoint, grants: Grants, clock: Clock, obtain: Any
-) -> None:
-    client = made(endpoint, clock=clock)
-    assert obtain(client) == "t1"
-    grants.gate.clear()
-    clock.now += 3550
-    for _ in range(5):
-        assert obtain(client) == "t1"
-    endpoint.wait_for_requests(2)
-    grants.gate.set()
-    settled(client)
-    assert obtain(client) == "t2"
-    assert len(endpoint.asked) == 2
-
-
-def test_N03_a_short_token_is_renewed_at_half_its_life(clock: Clock) -> None:
-    with Endpoint(Grants(expires_in=20)) as server:
-        client = made(server, clock=clock, renew_before=60)
-        assert client.token() == "t1"
-        clock.now += 9.9
-        client.token()
-        assert len(server.asked) == 1
-        clock.now += 0.2
-        client.token()
-        settled(client)
-        assert client.token() == "t2"
-
-
-@pytest.mark.parametrize(
-    ("expires_in", "lifetime"), [("3600", 3600), (3600.5, 3600.5), (2**31 - 1, 2**31 - 1), (None, 300)]
-)
-def test_N03_digits_in_a_string_count_and_a_missing_lifetime_is_assumed(
-    expires_in: Any, lifetime: float, clock: Clock
-) -> None:
-    with Endpoint(Grants(expires_in=expires_in)) as server:
-        client = made(server, clock=clock, renew_before=0)
-        assert client.token() == "t1"
-        clock.now += lifetime - 0.1
-        assert client.token() == "t1"
-        clock.now += 0.1
-        assert client.token() == "t2"
-
-
-def test_N03_the_assumed_lifetime_can_be_chosen(clock: Clock) -> None:
-    with Endpoint(reply({"access_token": "a", "token_type": "bearer"})) as server:
-        client = made(server, clock=clock, assumed_lifetime=10, renew_before=0)
-        client.token()
-        clock.now += 9
-        client.token()
-        assert len(server.asked) == 1
-        clock.now += 1
-        client.token()
-        assert len(server.asked) == 2
-
-
 def test_the_lifetime_counts_from_the_request_so_a_token_can_be_over_when_it_comes(clock: Clock) -> None:
     def slow(asked: Asked) -> Reply:
         clock.now += 5
@@ -621,25 +480,6 @@ def test_the_lifetime_counts_from_the_request_so_a_token_can_be_over_when_it_com
 
     with Endpoint(slow) as server, pytest.raises(AuthorityUnavailable, match="had expired when it came"):
         made(server, clock=clock).token()
-
-
-def test_N04_a_failed_renewal_keeps_a_token_that_is_still_good(
-    endpoint: Endpoint, grants: Grants, clock: Clock, obtain: Any
-) -> None:
-    client = made(endpoint, clock=clock)
-    assert obtain(client) == "t1"
-    grants.refusal = reply({"error": "invalid_client"}, 401)
-    clock.now += 3550
-    for _ in range(3):
-        assert obtain(client) == "t1"
-        settled(client)
-    assert len(endpoint.asked) == 2
-    clock.now += 50
-    with pytest.raises(TokenRequestFailed, match="invalid_client"):
-        obtain(client)
-    grants.refusal = None
-    clock.now += 30
-    assert obtain(client) == "t4"
 
 
 def test_failures_are_followed_by_a_growing_back_off_that_a_success_ends(
@@ -676,63 +516,6 @@ def test_retry_after_is_obeyed_up_to_the_longest_back_off(
     with pytest.raises(TokenRequestFailed) as caught:
         made(endpoint, clock=clock).token()
     assert 0.75 * obeyed <= caught.value.retry_after <= obeyed
-
-
-@pytest.mark.parametrize("loop", ["asyncio", "trio"])
-def test_N04_a_hundred_tasks_make_one_request(endpoint: Endpoint, grants: Grants, loop: str) -> None:
-    client = made(endpoint)
-    tokens: list[str] = []
-
-    async def ask() -> None:
-        tokens.append(await client.atoken())
-
-    async def main() -> None:
-        async with anyio.create_task_group() as group:
-            for _ in range(100):
-                group.start_soon(ask)
-            await anyio.lowlevel.checkpoint()
-            grants.gate.set()
-
-    grants.gate.clear()
-    anyio.run(main, backend=loop)
-    assert tokens == ["t1"] * 100
-    assert len(endpoint.asked) == 1
-
-
-def test_N04_a_hundred_threads_make_one_request(endpoint: Endpoint, grants: Grants) -> None:
-    client = made(endpoint)
-    grants.gate.clear()
-    with ThreadPoolExecutor(100) as threads:
-        tokens = [threads.submit(client.token) for _ in range(50)]
-        tokens += [threads.submit(asyncio.run, client.atoken()) for _ in range(50)]
-        endpoint.wait_for_requests(1)
-        grants.gate.set()
-        assert {token.result(10) for token in tokens} == {"t1"}
-    assert len(endpoint.asked) == 1
-
-
-@pytest.mark.parametrize("loop", ["asyncio", "trio"])
-def test_N04_a_cancelled_caller_takes_nobody_with_it(endpoint: Endpoint, grants: Grants, loop: str) -> None:
-    client = made(endpoint)
-    tokens: list[str] = []
-
-    async def ask() -> None:
-        tokens.append(await client.atoken())
-
-    async def main() -> None:
-        async with anyio.create_task_group() as group:
-            async with anyio.create_task_group() as impatient:
-                impatient.start_soon(client.atoken)
-                await anyio.to_thread.run_sync(endpoint.wait_for_requests, 1)
-                group.start_soon(ask)
-                await anyio.lowlevel.checkpoint()
-                impatient.cancel_scope.cancel()
-            grants.gate.set()
-
-    grants.gate.clear()
-    anyio.run(main, backend=loop)
-    assert tokens == ["t1"]
-    assert len(endpoint.asked) == 1
 
 
 class Stuck:
@@ -926,16 +709,6 @@ def test_a_refusal_before_there_is_any_token_is_nothing_new(endpoint: Endpoint) 
 
 
 # The rest
-
-
-def test_N05_clients_for_two_resources_share_nothing(obtain: Any) -> None:
-    def answer(asked: Asked) -> Reply:
-        return reply({"access_token": asked.form["resource"][-1], "token_type": "Bearer", "expires_in": 60})
-
-    with Endpoint(answer) as server:
-        clients = [made(server, resource=f"{API}/{name}") for name in "ab"]
-        assert [obtain(client) for client in clients * 2] == ["a", "b", "a", "b"]
-        assert len(server.asked) == 2
 
 
 def test_the_header_field_presents_the_token_in_both_colours(endpoint: Endpoint) -> None:

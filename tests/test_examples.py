@@ -21,9 +21,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
-SERVERS = {"starlette_app": 4, "flask_app": 3, "werkzeug_app": 2, "wsgi_app": 2, "asgi_app": 2}
+PROVIDERS = {
+    "sqr_b2b": 4,
+    "alternative_payments": 3,
+    "screening_eagle": 3,
+    "orocommerce": 4,
+    "sqr_oauth_token": 3,
+}
+SERVERS = {"starlette_app": 4, "flask_app": 3, "werkzeug_app": 2, "wsgi_app": 2, "asgi_app": 2, **PROVIDERS}
 """How many curl lines each prints."""
-PROVIDERS = {"sqr_b2b", "alternative_payments", "screening_eagle", "orocommerce", "sqr_oauth_token"}
 
 
 class Answer(NamedTuple):
@@ -93,7 +99,7 @@ def shown(example: str) -> str:
 
 def test_every_example_is_tested() -> None:
     others = {"custom_verifier", "multi_issuer", "test_a_protected_handler"}
-    assert set(EXAMPLES) - PROVIDERS == set(SERVERS) | others
+    assert set(EXAMPLES) == set(SERVERS) | others
 
 
 @pytest.mark.parametrize("example", ["starlette_app", "flask_app"])
@@ -115,6 +121,41 @@ def test_an_api_with_a_local_issuer_takes_its_tokens(example: str) -> None:
         answer = curl(refused)
         assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="users"')
         assert curl(admitted).json()["asked_by"] == "local-user"
+
+
+@pytest.mark.parametrize("example", PROVIDERS)
+def test_a_provider_grants_and_takes_tokens_by_the_curl_lines_of_its_document(example: str) -> None:
+    with served(example) as lines:
+        token = ""
+        for line in lines:
+            answer = curl(line, TOKEN=token)
+            if " -d " in line:
+                token = answer.json()["access_token"]
+            else:
+                assert answer.status == (200 if "$TOKEN" in line else 401)
+
+
+def test_providers_can_be_imported_from_anywhere(tmp_path: Path) -> None:
+    program = f"""
+import importlib.util
+for example in {list(PROVIDERS)}:
+    spec = importlib.util.spec_from_file_location("some_name", {str(ROOT / "examples")!r} + f"/{{example}}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert callable(module.asgi_app) and callable(module.wsgi_app)
+    names = [name for name in vars(module) if name.endswith(("CLIENT_ID", "CLIENT_SECRET"))]
+    assert all(type(getattr(module, name)) is str for name in names)
+    print(*sorted(names))
+"""
+    command = [sys.executable, "-W", "error", "-c", program]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    one, other = "CLIENT_ID CLIENT_SECRET", "STOREFRONT_CLIENT_ID STOREFRONT_CLIENT_SECRET"
+    found = dict(zip(PROVIDERS, done.stdout.splitlines(), strict=True))
+    assert found == {name: f"{one} {other}" if name == "orocommerce" else one for name in PROVIDERS}
 
 
 def test_flask_hooks_see_the_refusals() -> None:

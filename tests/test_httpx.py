@@ -30,13 +30,12 @@ from bearer_guard._workers import MOST, Workers
 from bearer_guard.client import TokenClient, TokenRequestFailed
 from bearer_guard.httpx import BearerAuth, HTTPXTransport
 from tests.endpoint import Asked, Endpoint, loopback_certificate, reply, server_context
+from tests.fetching import FETCHING, TRUST, Fetching, run_asyncio
+from tests.granting import Clock, Grants
 from tests.loopback import Loopback
-from tests.test_client import Clock, Grants
 from tests.tokens import ISSUER, NOW, RESOURCE, T, jwks
 
 Sending = Callable[..., Response]
-TRUST = ssl.create_default_context()
-"""Made once: making one takes 20 ms."""
 
 
 class KeepAlive(Endpoint):
@@ -88,10 +87,6 @@ def natively_in(run: Callable[..., Any]) -> Sending:
             return run(in_this_loop, request, client)
 
     return send
-
-
-def run_asyncio(function: Any, *arguments: Any) -> Any:
-    return asyncio.run(function(*arguments))
 
 
 WAYS: dict[str, Sending] = {
@@ -239,9 +234,10 @@ def test_the_deadline_is_real_whatever_drips_in(send: Sending, page: Any) -> Non
 
 
 def test_an_exchange_that_nobody_waits_for_any_more_hangs_up() -> None:
-    hung_up, forever = threading.Event(), threading.Event()
+    arrived, hung_up, forever = threading.Event(), threading.Event(), threading.Event()
 
     def drip(handler: BaseHTTPRequestHandler) -> None:
+        arrived.set()
         handler.wfile.write(HEAD + b"\r\n")
         try:
             while not forever.wait(0.01):
@@ -251,9 +247,12 @@ def test_an_exchange_that_nobody_waits_for_any_more_hangs_up() -> None:
 
     with Loopback() as server, HTTPXTransport() as transport:
         server.pages["/"] = drip
-        with pytest.raises(ExchangeFailed, match="in time"):
-            transport.send(post(server.url + "/", timeout=0.1))
-        assert hung_up.wait(20)
+        for timeout in (0.1, 1, 10):  # a busy machine may not even connect in a short one
+            with pytest.raises(ExchangeFailed, match="in time"):
+                transport.send(post(server.url + "/", timeout=timeout))
+            if arrived.is_set():
+                break
+        assert hung_up.wait(60)
         forever.set()
 
 
@@ -366,15 +365,15 @@ def test_at_most_so_many_exchanges_are_under_way_and_the_others_take_their_turn(
     gate = threading.Event()
 
     def held(asked: Asked) -> Any:
-        assert gate.wait(10)
+        assert gate.wait(60)
         return reply({})
 
     with Endpoint(held) as server, HTTPXTransport() as transport, ThreadPoolExecutor(MOST + 6) as threads:
-        answers = [threads.submit(transport.send, post(server.endpoint)) for _ in range(MOST + 6)]
+        answers = [threads.submit(transport.send, post(server.endpoint, timeout=60)) for _ in range(MOST + 6)]
         server.wait_for_requests(MOST)
         assert len(server.asked) == MOST
         gate.set()
-        assert {answer.result(10).status for answer in answers} == {200}
+        assert {answer.result(60).status for answer in answers} == {200}
         assert len(server.asked) == MOST + 6
 
 
@@ -473,38 +472,6 @@ def test_introspection_keys_and_tokens_go_over_one_connection() -> None:
 # The token on requests
 
 
-Fetching = Callable[..., httpx2.Response]
-
-
-def fetch_blocking(auth: BearerAuth, method: str, url: str, **options: Any) -> httpx2.Response:
-    follow = options.pop("follow_redirects", False)
-    with httpx2.Client(auth=auth, trust_env=False, verify=TRUST, follow_redirects=follow) as client:
-        return client.request(method, url, **options)
-
-
-def fetch_in(run: Callable[..., Any]) -> Fetching:
-    async def fetch(auth: BearerAuth, method: str, url: str, options: dict[str, Any]) -> httpx2.Response:
-        follow = options.pop("follow_redirects", False)
-        if "content" in options and not isinstance(options["content"], bytes):
-            options["content"] = _as_async(options["content"])
-        async with httpx2.AsyncClient(auth=auth, trust_env=False, verify=TRUST, follow_redirects=follow) as client:
-            return await client.request(method, url, **options)
-
-    return lambda auth, method, url, **options: run(fetch, auth, method, url, options)
-
-
-async def _as_async(chunks: Any) -> Any:
-    for chunk in chunks:
-        yield chunk
-
-
-FETCHING: dict[str, Fetching] = {
-    "blocking": fetch_blocking,
-    "asyncio": fetch_in(run_asyncio),
-    "trio": fetch_in(trio.run),
-}
-
-
 @pytest.fixture(params=FETCHING.values(), ids=FETCHING)
 def fetch(request: pytest.FixtureRequest) -> Fetching:
     fetching: Fetching = request.param
@@ -551,55 +518,6 @@ def test_requests_to_a_configured_origin_carry_the_token(
         assert fetch(auth, "GET", url).status_code == 200
     assert presented(api) == ["Bearer t1", "Bearer t1"]
     assert presented(other) == ["Bearer t1"]
-
-
-def test_N07_other_origins_never_see_the_token(
-    tokens: TokenClient, api: Endpoint, other: Endpoint, authority: Endpoint, fetch: Fetching
-) -> None:
-    auth = BearerAuth(tokens, origins=api.url)
-    assert fetch(auth, "GET", other.endpoint, headers={"Authorization": "Basic eDp5"}).status_code == 200
-    assert fetch(auth, "GET", other.endpoint).status_code == 200
-    assert fetch(auth, "GET", other.endpoint.replace("127.0.0.1", "localhost")).status_code == 200
-    assert presented(other) == ["Basic eDp5", None, None]
-    assert authority.asked == []
-
-
-def test_N07_without_origins_the_first_one_alone_sees_the_token(
-    tokens: TokenClient, api: Endpoint, other: Endpoint, fetch: Fetching
-) -> None:
-    auth = BearerAuth(tokens)
-    for url in (api.endpoint, other.endpoint, api.endpoint):
-        fetch(auth, "GET", url)
-    assert presented(api) == ["Bearer t1", "Bearer t1"]
-    assert presented(other) == [None]
-
-
-def test_N07_of_several_first_requests_one_origin_wins(tokens: TokenClient) -> None:
-    class Together(dict[str, Any]):
-        """Lets nobody go on after looking for a key before all have looked."""
-
-        def __contains__(self, key: object) -> bool:
-            found = super().__contains__(key)
-            all_looked.wait(10)
-            return found
-
-    auth, all_looked = BearerAuth(tokens), threading.Barrier(4)
-    auth._open_to = Together()
-    with ThreadPoolExecutor(4) as threads:
-        seen = threads.map(lambda number: auth._may_see(httpx2.URL(f"https://api{number}.example/")), range(4))
-        assert sum(seen) == 1
-
-
-def test_N07_a_redirect_to_another_origin_carries_no_token(
-    tokens: TokenClient, api: Endpoint, other: Endpoint, authority: Endpoint, fetch: Fetching
-) -> None:
-    api.answer = reply({}, 302, Location=other.endpoint)
-    other.answer = reply({}, 401)
-    auth = BearerAuth(tokens, origins=[api.url])
-    assert fetch(auth, "GET", api.endpoint, follow_redirects=True).status_code == 401
-    assert presented(api) == ["Bearer t1"]
-    assert presented(other) == [None]
-    assert len(authority.asked) == 1, "the token was not refused: it was not presented"
 
 
 def test_a_redirect_within_the_origin_keeps_the_token(tokens: TokenClient, api: Endpoint, fetch: Fetching) -> None:

@@ -24,7 +24,8 @@ from bearer_guard import (
 from bearer_guard._credentials import MAX_TOKEN_LENGTH
 from bearer_guard._flow import Request, Response
 from tests.endpoint import Asked, Endpoint, reply
-from tests.test_client import Clock, forked
+from tests.granting import Clock
+from tests.test_client import forked
 from tests.tokens import ISSUER, NOW, RESOURCE, jwks
 
 ACTIVE = {"active": True, "aud": RESOURCE, "sub": "u1"}

@@ -15,7 +15,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from os import PathLike
 from typing import Any, Final
 
-from .._errors import raise_problems
+from .._errors import AuthorityUnavailable, raise_problems
 from .._flow import Flow, run
 from .._io import IO
 from ._brake import Brake
@@ -23,7 +23,7 @@ from ._client import Client, new_client
 from ._client_file import ClientFile
 from ._memory_store import MemoryStore
 from ._secrets import SecretHash, SlowComparisons, brought, made, octets_of, secret_problem
-from ._store import Store
+from ._store import Store, StoreFailed
 
 __all__ = ["Client", "Clients", "Braked"]
 
@@ -201,7 +201,10 @@ class _Of(Container[str]):
         self._audience = audience
 
     def __contains__(self, client_id: object) -> bool:
-        client = self._clients.get(client_id) if isinstance(client_id, str) else None
+        try:
+            client = self._clients.get(client_id) if isinstance(client_id, str) else None
+        except StoreFailed as failure:  # asked by a guard, for which it is the provider's fault
+            raise AuthorityUnavailable(f"the register of clients: {failure}") from failure
         return client is not None and self._audience in client.audience
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ error. A client proves itself in one way only.
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ _MAX_PARAMETERS: Final = 64
 _MAX_BASIC: Final = 8192
 _REPEATABLE: Final = frozenset({"resource"})  # RFC 8707 §2
 _ASSERTION: Final = ("client_assertion", "client_assertion_type")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")  # in the grammar of no parameter                     RFC 6749 App. A
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,8 @@ def posted(request: IssuerRequest, dialect: Dialect) -> FormRequest:
             raise TokenRequestRefused("invalid_request", "A parameter holds NUL.")
         if not value:
             continue
+        if _CONTROL.search(value):
+            raise TokenRequestRefused("invalid_request", "A parameter holds a control character.")
         if name in _REPEATABLE:
             resources.append(value)
         elif name in parameters:

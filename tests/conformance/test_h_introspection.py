@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import trio
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from bearer_guard import (
     BadSignature,
@@ -31,8 +33,8 @@ from bearer_guard import (
 )
 from tests.answers import DOWN, IR, IS, IT, OK, Answer, ask, verifier
 from tests.endpoint import Asked, Endpoint, loopback_certificate, reply, server_context
-from tests.test_client import Clock
-from tests.tokens import ABSENT, CLAIMS, ISSUER, NOW, RESOURCE, T, changed, jwk, jwks, mac, raw, signer
+from tests.granting import Clock
+from tests.tokens import ABSENT, CLAIMS, ISSUER, NOW, RESOURCE, T, changed, jwk, jwks, mac, private_key, raw, signer
 
 TOKEN = "Kz~8mX+K/1E=="
 ACTIVE = {"active": True, "aud": RESOURCE, "sub": "u1", "client_id": "c1", "scope": "read", "exp": NOW + 300}
@@ -144,6 +146,29 @@ def test_H02_the_secret_may_be_posted_or_be_a_bearer_token_itself(endpoint: Endp
     assert "authorization" not in posted.headers
     assert bearer.headers["authorization"] == "Bearer abc"
     assert bearer.form.keys() == {"token", "token_type_hint"}
+
+
+def test_H02_an_assertion_is_made_anew_for_each_question(endpoint: Endpoint, present: Any) -> None:
+    key = private_key("P-256")
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    options = {"auth": "private_key_jwt", "private_key": pem, "issuer": ISSUER, "client_secret": None}
+    guard = guarding(endpoint, cache_ttl=0, **options)
+    assert present(guard).kind == present(guard).kind == OK
+    seen = []
+    for asked in endpoint.asked:
+        assert "authorization" not in asked.headers
+        assert asked.form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        seen.append(
+            jwt.decode(
+                asked.form["client_assertion"],
+                key.public_key(),
+                ["ES256"],
+                options={"verify_aud": False, "verify_iat": False, "verify_exp": False},
+            )
+        )
+    assert [claims["aud"] for claims in seen] == [ISSUER, ISSUER]
+    assert [(claims["iss"], claims["sub"]) for claims in seen] == [("api", "api")] * 2
+    assert seen[0]["jti"] != seen[1]["jti"]
 
 
 def test_H02_a_client_certificate_goes_with_the_ssl_context(tmp_path: Path) -> None:

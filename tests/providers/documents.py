@@ -1,153 +1,72 @@
-"""What the published API documents promise, as data: their schemas and their sample tokens, with reserved names."""
+"""The providers' published documents, read from where they are kept, and the schemas and samples within them."""
 
 from __future__ import annotations
 
+import base64
+import json
+import re
+from functools import cache
 from typing import Any
 
-_STRINGS: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "string"}}
+from openapi_core import OpenAPI
+from openapi_core.testing import MockRequest, MockResponse
 
-ALTERNATIVE_PAYMENTS: dict[str, Any] = {
-    "openapi": "3.1.0",
-    "info": {"title": "Alternative Payments", "version": "1.1.0"},
-    "servers": [{"url": "https://api.example.com"}],
-    "security": [{"BasicAuth": []}],
-    "components": {
-        "securitySchemes": {"BasicAuth": {"type": "http", "scheme": "basic"}},
-        "schemas": {
-            "TokenResponse": {
-                "type": "object",
-                "properties": {
-                    "access_token": {"type": "string"},
-                    "expires_in": {"type": "integer"},
-                    "token_type": {"type": "string"},
-                },
-            }
-        },
-    },
-    "paths": {
-        "/oauth/token": {
-            "post": {
-                "operationId": "createOAuthToken",
-                "requestBody": {
-                    "content": {
-                        "application/x-www-form-urlencoded": {
-                            "schema": {
-                                "type": "object",
-                                "properties": {"grant_type": {"type": "string"}},
-                                "required": ["grant_type"],
-                            }
-                        }
-                    }
-                },
-                "responses": {
-                    "200": {
-                        "description": "",
-                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TokenResponse"}}},
-                    },
-                    "403": {"description": "", "content": {"application/json": {"schema": _STRINGS}}},
-                },
-            }
-        }
-    },
-}
-"""Document 001."""
+from tests.vectors import provider_document
+
+from .systems import Answer, Question
+
+OPENAPI = {"alternative_payments": "001_*", "sqr_oauth_token": "004_*"}
+"""The systems whose document is an OpenAPI document."""
 
 
-def _response(schema: str) -> dict[str, Any]:
-    return {"description": "", "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+@cache
+def openapi(system: str) -> OpenAPI:
+    """The system's document, for a tool that is not ours."""
+    text = provider_document(OPENAPI[system])
+    found = re.search(r"```json\n(.*?)\n```", text, re.DOTALL)
+    return OpenAPI.from_dict(json.loads(found[1] if found else text))
 
 
-SQR: dict[str, Any] = {
-    "openapi": "3.0.0",
-    "info": {"title": "OAuth Token API", "version": "1.0"},
-    "servers": [{"url": "https://api.example.com"}],
-    "paths": {
-        "/oauth2/token": {
-            "post": {
-                "operationId": "getAccessToken",
-                "security": [],
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TokenRequestDto"}}},
-                },
-                "responses": {
-                    "200": _response("TokenResponseDto"),
-                    "400": _response("TokenErrorDto"),
-                    "401": _response("TokenErrorDto"),
-                    "5XX": _response("InternalErrorDto"),
-                },
-            }
-        }
-    },
-    "components": {
-        "schemas": {
-            "TokenRequestDto": {
-                "type": "object",
-                "required": ["client_id", "client_secret", "grant_type"],
-                "properties": {
-                    "client_id": {"type": "string"},
-                    "client_secret": {"type": "string"},
-                    "grant_type": {"type": "string"},
-                },
-            },
-            "TokenResponseDto": {
-                "type": "object",
-                "properties": {
-                    "access_token": {"type": "string"},
-                    "token_type": {"type": "string"},
-                    "expires_in": {"type": "integer"},
-                    "scope": {"type": "string"},
-                },
-                "required": ["access_token", "token_type", "expires_in"],
-            },
-            "TokenErrorDto": {
-                "type": "object",
-                "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
-                "required": ["error", "error_description"],
-            },
-            "InternalErrorDto": {
-                "type": "object",
-                "properties": {
-                    "code": {"type": "number"},
-                    "timestamp": {"type": "string", "format": "date-time"},
-                    "path": {"type": "string"},
-                    "method": {"type": "string"},
-                    "error": {"type": "string"},
-                    "message": {"type": "string"},
-                },
-                "required": ["code", "timestamp", "path", "method", "error", "message"],
-            },
-        }
-    },
-}
-"""Document 004."""
+def documented_statuses(system: str) -> set[str]:
+    """The statuses that the document has answers for: `200`, `5XX`."""
+    paths = (openapi(system).spec / "paths").read_value()
+    return {status for path in paths.values() for status in path["post"]["responses"]}
 
-ACCESS_TOKEN = (
-    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJpbnRlZ3JhdGlvbi1kZXYtVk5aUXFEdDRIdiIsImV4cCI6MTcxNjQ2NjIxOCwianRp"
-    "IjoiYjc4N2FiMTUtNDgxNS00MTFmLTkzYjctYzc5YWIxNWYwZDg3IiwiaWF0IjoxNzE1ODYxNDE4LCJpc3MiOiJTY3JlZW5pbmcgRWFnbGUgSUQiLC"
-    "JzdWIiOiIxMzAyIiwic2NwIjoib3BlbmlkIGVtYWlsIHByb2ZpbGUgaW5zcGVjdCIsInNjb3BlcyI6WyJ1c2VyIl0sInVzZXJJRCI6MTMwMiwidXNl"
-    "clJlZ2lvbiI6IlNHIn0.zsN5ys3qdmcJmJwzZHR9c9LC92KPTh2-NaliF2eSHFc"
-)
-REFRESH_TOKEN = (
-    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJpbnRlZ3JhdGlvbi1kZXYtVk5aUXFEdDRIdiIsImV4cCI6MTcyMTQxMzUzOSwianRp"
-    "IjoiY2YyNzdhMWUtYTRlNC00ODAzLTgzZmYtNDM5N2MzYzdhZWY0IiwiaWF0IjoxNzA1ODYxNTM5LCJpc3MiOiJTY3JlZW5pbmcgRWFnbGUgSUQiLC"
-    "JzdWIiOiIxNDEzIiwic2NwIjoib3BlbmlkIGVtYWlsIHByb2ZpbGUgb2ZmbGluZSJ9.IkZRvpIzQ5nr3xOhYWpEHrPkw0X-QWTHA75IAbM8ZLM"
-)
-"""Two of the three sample tokens of document 002, published there. The third holds an address and is told by its claims."""
 
-ID_TOKEN_CLAIMS = {
-    "aud": str,
-    "exp": int,
-    "iat": int,
-    "iss": str,
-    "sub": str,
-    "email": str,
-    "email_verified": bool,
-    "name": str,
-    "first_name": str,
-    "last_name": str,
-    "country_code": str,
-    "picture": str,
-    "updated_at": int,
-}
-"""The claims of the sample id_token of document 002, and their types."""
+def conforms(system: str, question: Question, answer: Answer, *, request_too: bool = False) -> None:
+    """Raise unless the answer, and the request if asked for, is as the document says."""
+    document = openapi(system)
+    (server,) = (document.spec / "servers").read_value()
+    request = MockRequest(
+        server["url"],
+        question.method,
+        question.path.partition("?")[0],
+        data=question.body,
+        headers=question.headers,
+        content_type=question.headers.get("Content-Type", ""),
+    )
+    if request_too:
+        document.validate_request(request)
+    response = MockResponse(answer.body, status_code=answer.status, content_type=answer.headers["content-type"])
+    document.validate_response(request, response)
+
+
+def examples(pattern: str) -> list[dict[str, Any]]:
+    """The JSON objects that a document of running text shows, the token placeholders in them as they are."""
+    found = []
+    text, position, decoder = provider_document(pattern), 0, json.JSONDecoder()
+    while (position := text.find("{", position)) >= 0:
+        try:
+            example, position = decoder.raw_decode(text, position)
+        except ValueError:
+            position += 1
+        else:
+            found.append(example)
+    return found
+
+
+def parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The header and the claims of a JWT, members in the order in which they stand there."""
+    header, claims, _ = token.split(".")
+    decoded = [json.loads(base64.urlsafe_b64decode(segment + "==")) for segment in (header, claims)]
+    return decoded[0], decoded[1]
