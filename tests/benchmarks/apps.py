@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 
 from bearer_guard import Guard, JWTVerifier, RemoteJWKSet
 from tests.benchmarks.material import AUDIENCE
@@ -182,7 +182,7 @@ def fastapi_pyjwt(*, client: bool) -> Callable[[Site], Any]:
         known = jwt.PyJWK(site.jwk).key
         keys = jwt.PyJWKClient(site.jwks_uri)
 
-        async def caller(credentials: HTTPAuthorizationCredentials = Depends(HTTPBearer())) -> dict[str, Any]:
+        async def caller(credentials: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]) -> dict[str, Any]:
             token = credentials.credentials
             try:
                 key = keys.get_signing_key_from_jwt(token).key if client else known

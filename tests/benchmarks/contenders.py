@@ -134,7 +134,9 @@ def ryjwt(algorithm: str, key: Key, jwk: dict[str, Any] | None) -> Verify:
 
     settings: dict[str, Any] = {"algorithms": [algorithm], "audience": AUDIENCE, "issuer": ISSUER}
     given: Any
-    given = library.SecretKey(key, **settings) if jwk is None else library.PublicKey.from_jwks({"keys": [jwk]}, **settings)
+    given = (
+        library.SecretKey(key, **settings) if jwk is None else library.PublicKey.from_jwks({"keys": [jwk]}, **settings)
+    )
     decode = given.decode
     return lambda token: decode(token, leeway=LEEWAY)
 

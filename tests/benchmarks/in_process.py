@@ -49,7 +49,9 @@ def measure(rounds: int) -> dict[str, Any]:
     }
 
 
-def _batches(ready: list[Contender], site: Site, loop: asyncio.AbstractEventLoop, tokens: list[str]) -> dict[str, Batch]:
+def _batches(
+    ready: list[Contender], site: Site, loop: asyncio.AbstractEventLoop, tokens: list[str]
+) -> dict[str, Batch]:
     batches: dict[str, Batch] = {}
     for framework in dict.fromkeys(contender.framework for contender in ready):
         batches[framework] = exchanges(framework, UNPROTECTED[framework](), loop, tokens)

@@ -1,4 +1,7 @@
-"""Batches timed in turn, round by round, and compared within the round: what a noisy machine leaves comparable."""
+"""Batches timed in turn, round by round, and compared within the round: what a noisy machine leaves comparable.
+
+Times are the CPU time of this process, all its threads together: what other programs take in between does not count.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +38,9 @@ def times_of(batches: Mapping[str, Batch], *, operations: int, rounds: int, seed
             for name in order:
                 gc.collect()
                 gc.disable()
-                begun = time.perf_counter()
+                begun = time.process_time()
                 batches[name]()
-                times[name].append((time.perf_counter() - begun) / operations * 1e6)
+                times[name].append((time.process_time() - begun) / operations * 1e6)
                 gc.enable()
     finally:
         gc.enable()
@@ -49,6 +52,11 @@ def spread(values: Sequence[float]) -> Spread:
     """Median and quartiles of what the rounds showed."""
     lower, median, upper = statistics.quantiles(values, n=4)
     return {"median": median, "lower": lower, "upper": upper}
+
+
+def spread_of_few(values: Sequence[float]) -> Spread:
+    """`spread`, which one value has, too."""
+    return spread(values) if len(values) > 1 else {"median": values[0], "lower": values[0], "upper": values[0]}
 
 
 def figure(times: Sequence[float], yardstick: Sequence[float], below: Sequence[float] | None = None) -> dict[str, Any]:
@@ -65,6 +73,11 @@ def cells(figure: Mapping[str, Any]) -> list[str]:
 
 def ratio_cells(ratio: Spread) -> list[str]:
     return [f"{ratio['median']:.2f}", f"{ratio['lower']:.2f}-{ratio['upper']:.2f}"]
+
+
+def rate_cells(rate: Spread) -> list[str]:
+    """Operations a second and their quartiles."""
+    return [f"{rate['median']:,.0f}", f"{rate['lower']:,.0f}-{rate['upper']:,.0f}"]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -72,7 +72,7 @@ def spoiled(key: rsa.RSAPrivateKey, claims: Mapping[str, Any]) -> dict[str, str]
 
 
 def weak_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - that is the probe
+    return rsa.generate_private_key(public_exponent=65537, key_size=1024)
 
 
 def accepted_by(accepts: Callable[[str], bool], tokens: Mapping[str, str]) -> list[str]:
