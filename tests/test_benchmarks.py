@@ -21,6 +21,11 @@ from tests.benchmarks.provider import RequestMaterial
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(scope="module")
+def material() -> RequestMaterial:
+    return RequestMaterial(1)
+
+
 def trusting(make: Any) -> Any:
     return lambda key: probes.verifies(make("RS256", key.public_key(), probes.jwk_of(key)))
 
@@ -41,31 +46,32 @@ def test_a_figure_compares_within_the_round() -> None:
 
 
 def test_the_probes_tell_who_leaves_what_unchecked() -> None:
-    claims = Material("RS256", 0).claims(0)
-    assert probes.unchecked(trusting(ours), claims) == []
-    assert {"dup", "NaN", probes.WEAK_KEY, "typ"} <= set(probes.unchecked(trusting(pyjwt), claims))
+    material = Material("RS256", 0)
+    assert probes.unchecked(trusting(ours), material) == []
+    assert {"dup", "NaN", probes.WEAK_KEY, "typ"} <= set(probes.unchecked(trusting(pyjwt), material))
 
 
-def test_a_contender_that_refuses_everything_or_takes_what_has_expired_is_not_measured() -> None:
-    claims = Material("RS256", 0).claims(0)
+def test_a_contender_that_refuses_everything_or_takes_what_has_expired_is_not_measured(
+    material: RequestMaterial,
+) -> None:
     with pytest.raises(ValueError, match="refuses the good token"):
-        probes.unchecked(lambda key: lambda token: False, claims)
+        probes.unchecked(lambda key: lambda token: False, material)
     with pytest.raises(ValueError, match="expired an hour ago"):
-        probes.unchecked(lambda key: lambda token: True, claims)
+        probes.unchecked(lambda key: lambda token: True, material)
 
 
 @pytest.mark.parametrize("framework", ["asgi", "starlette", "wsgi", "flask"])
-def test_our_applications_refuse_every_probe(framework: str) -> None:
+def test_our_applications_refuse_every_probe(framework: str, material: RequestMaterial) -> None:
     own = [contender for contender in apps.CONTENDERS if contender.framework == framework and contender.name == OURS]
     loop = asyncio.new_event_loop()
     try:
-        passed, left_out = in_process.leniency(loop, RequestMaterial(1), own)
+        passed, left_out = in_process.leniency(loop, material, own)
     finally:
         loop.close()
     assert (passed, left_out) == ({f"{framework}: {OURS}": []}, {})
 
 
-@pytest.mark.parametrize("octets", growth.PAYLOADS)
+@pytest.mark.parametrize("octets", [growth.PAYLOADS[0], growth.PAYLOADS[-1]])
 def test_payloads_have_exactly_the_size_that_the_table_says(octets: int) -> None:
     assert len(b64url_decode(growth.Sized(octets, 1).tokens[0].split(".")[1].encode())) == octets
 

@@ -15,6 +15,7 @@ import argparse
 import importlib
 import importlib.util
 import os
+import signal
 import sys
 import time
 import warnings
@@ -26,6 +27,7 @@ if os.environ.get("BEARER_GUARD_PLAIN"):
     sys.modules["pybase64"] = None  # type: ignore[assignment]
 
 from tests.benchmarks import cold, growth, in_process, introspection, record, report, servers, tokens
+from tests.benchmarks.paired import table
 
 Measured = tuple[dict[str, Any], int]
 
@@ -47,7 +49,7 @@ def measure_requests(quick: bool) -> Measured:
 
 
 def measure_servers(quick: bool) -> Measured:
-    rounds, seconds = (1, 1) if quick else (3, 2)
+    rounds, seconds = (1 if quick else 5), 1
     return servers.measure(rounds, seconds), rounds
 
 
@@ -62,12 +64,13 @@ def measure_introspection(quick: bool) -> Measured:
 
 
 def measure_issuance(quick: bool) -> Measured | None:
-    """The issuer's cost per token, where that program is there: `issuance.tables(rounds)` yields Markdown."""
+    """The issuer's cost per token, where that program is there: `issuance.costs(rounds)` has the rows."""
     if importlib.util.find_spec("tests.benchmarks.issuance") is None:
         return None
-    rounds = 5 if quick else 31
+    rounds = 5 if quick else 21
     module: Any = importlib.import_module("tests.benchmarks.issuance")
-    return {"text": "\n".join(module.tables(rounds))}, rounds
+    head = ["key", "what", "µs a token", "x the signature", "quartiles"]
+    return {"text": table(head, module.costs(rounds))}, rounds
 
 
 SECTIONS: dict[str, Callable[[bool], Measured | None]] = {
@@ -83,6 +86,7 @@ SECTIONS: dict[str, Callable[[bool], Measured | None]] = {
 
 def main(arguments: list[str] | None = None) -> None:
     chosen = _arguments(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped, too
     warnings.simplefilter("ignore")
     figures = record.FIGURES if chosen.into == Path("docs") else Path(chosen.into or ".", "figures.json")
     kept = record.load(figures) if chosen.into else {}

@@ -179,6 +179,15 @@ CONTENDERS: dict[str, Make] = {
 }
 
 
+HINTS = {
+    "clasp-jwt (Rust)": "it cannot be told an audience or an issuer, and refuses tokens that name an audience",
+    "jwtoxide (Rust)": "there are wheels up to CPython 3.12 only",
+    "ryjwt (Rust)": "there are wheels from CPython 3.12 on only",
+    "webtoken (Rust)": "there are wheels from CPython 3.12 on only",
+}
+"""Why somebody may be left out, in the words of a person; the reason that was seen stands beside it."""
+
+
 def is_rust(name: str) -> bool:
     return name.endswith("(Rust)")
 
@@ -199,9 +208,10 @@ def line_up(
             verify = make(algorithm, key, jwk)
             verify(token)
         except (ImportError, PackageNotFoundError):
-            left_out[name] = "is not installed"
+            left_out[name] = f"is not installed{_hint(name)}"
         except Exception as failure:
-            left_out[name] = f"refuses the good token or its key: {type(failure).__name__}: {failure}"
+            problem = f"{type(failure).__name__}: {failure}".rstrip(".")
+            left_out[name] = f"refuses the good token or its key ({problem}){_hint(name)}"
         else:
             ready[name] = verify
     return ready, left_out
@@ -214,6 +224,10 @@ def available(algorithm: str, key: Key, jwk: dict[str, Any] | None, token: str) 
         print(f"  {name} left out for {algorithm}: {reason}")
     for name, verify in ready.items():
         yield name, release(name), verify
+
+
+def _hint(name: str) -> str:
+    return f": {HINTS[name]}" if name in HINTS else ""
 
 
 def _without_pybase64() -> ModuleType:

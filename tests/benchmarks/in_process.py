@@ -85,7 +85,7 @@ def leniency(
             return accepts
 
         try:
-            passed[contender.key] = probes.unchecked(trusting, material.claims(0))
+            passed[contender.key] = probes.unchecked(trusting, material)
         except ImportError:
             left_out[contender.key] = "is not installed"
         except ValueError as failure:

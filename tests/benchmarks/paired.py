@@ -82,10 +82,12 @@ def rate_cells(rate: Spread) -> list[str]:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table. Columns after the first whose cells are all numbers stand to the right."""
-    right = [bool(rows) and all(_is_number(row[place]) for row in rows) for place in range(len(head))]
+    right = [
+        any(row[place] for row in rows) and all(_is_number(row[place]) for row in rows) for place in range(len(head))
+    ]
     rule = ["---:" if numbers and place else "---" for place, numbers in enumerate(right)]
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *rows]) + "\n"
 
 
 def _is_number(cell: str) -> bool:
-    return bool(cell) and all(character in "0123456789.,-+ x%" for character in cell)
+    return all(character in "0123456789.,-+ x%" for character in cell)

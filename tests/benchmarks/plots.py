@@ -6,7 +6,7 @@ reader's sans-serif. The same figures make the same octets: no date, a fixed sal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,15 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from tests.benchmarks import apps, cold
 from tests.benchmarks.contenders import OURS, is_rust
 from tests.benchmarks.record import Record
 
-INK = "#7a828b"
-FAINT = "#7a828b55"
+INK = "#737b84"
+FAINT = "#737b8455"
 OURS_COLOUR = "#2f81f7"
 CACHED_COLOUR = "#1a9e77"
 RUST_COLOUR = "#c4682b"
@@ -53,7 +55,7 @@ def draw(record: Record, folder: Path) -> list[Path]:
     """Draw what was measured into `folder`; the files that were written."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+    with mpl.rc_context(STYLE):
         for name, plot in PLOTS.items():
             if name in record:
                 figure = plot(record[name]["figures"])
@@ -120,26 +122,30 @@ def servers(figures: dict[str, Any]) -> Figure | None:
 
 
 def growth(figures: dict[str, Any]) -> Figure:
-    """Four panels: payload, keys, issuers, cache."""
+    """Payload, keys, issuers, and a cache's time and memory."""
     figure = Figure(figsize=(9, 5.8), layout="constrained")
-    (payload, keys), (issuers, cache) = figure.subplots(2, 2)
-    sizes = [row["octets"] for row in figures["payload"]]
-    _lines(payload, "Payload (RS256)", "bytes", "x RAW on the same tokens")
-    _line(payload, sizes, [row[OURS]["ratio"] for row in figures["payload"]], OURS_COLOUR, "bearer_guard")
-    _line(payload, sizes, [row["PyJWT"]["ratio"] for row in figures["payload"]], PEER_COLOUR, "PyJWT")
-    for axes, name, title in ((keys, "keys", "Keys in the set (ES256)"), (issuers, "issuers", "Issuers (RS256)")):
-        _lines(axes, title, name, "x RAW on the same tokens")
+    panels = figure.subplot_mosaic([["payload", "payload", "keys"], ["issuers", "cache", "memory"]])
+    rows = figures["payload"]
+    axes = _panel(panels["payload"], "Payload (RS256)", "bytes", "x RAW on the same tokens")
+    for name, colour in ((OURS, OURS_COLOUR), ("PyJWT", PEER_COLOUR)):
+        _line(axes, [row["octets"] for row in rows], [row[name]["ratio"] for row in rows], colour, name)
+    axes.set_xlim(left=0)
+    axes.legend()
+    for name, title in (("keys", "Keys in the set (ES256)"), ("issuers", "Issuers (RS256)")):
+        axes = _panel(panels[name], title, name, "x RAW on the same tokens", logarithmic=True)
         _line(axes, [row[name] for row in figures[name]], [row[OURS]["ratio"] for row in figures[name]], OURS_COLOUR)
-    _lines(cache, "The verified-token cache (HS256)", "entries", "µs")
-    entries = [row["entries"] for row in figures["cache"]]
-    cache.plot(entries, [row["cold"] for row in figures["cache"]], color=OURS_COLOUR, marker="o", ms=3, label="without")
-    hits = [row["microseconds"] for row in figures["cache"]]
-    cache.plot(entries, hits, color=CACHED_COLOUR, marker="o", ms=3, label="a hit")
-    for axes in (payload, keys, issuers, cache):
-        axes.set_xscale("log")
-        axes.set_ylim(bottom=0)
-    for axes in (payload, cache):
-        axes.legend()
+    rows = figures["cache"]
+    entries = [row["entries"] for row in rows]
+    axes = _panel(panels["cache"], "A cache's time (HS256)", "entries", "µs", logarithmic=True)
+    axes.plot(entries, [row["cold"] for row in rows], color=OURS_COLOUR, marker="o", ms=3, label="without")
+    axes.plot(entries, [row["microseconds"] for row in rows], color=CACHED_COLOUR, marker="o", ms=3, label="a hit")
+    axes.legend()
+    weighed = [row for row in rows if row["bytes"] is not None]
+    axes = _panel(panels["memory"], "A cache's memory", "entries", "bytes an entry", logarithmic=True)
+    octets = [row["bytes"] for row in weighed]
+    axes.plot([row["entries"] for row in weighed], octets, color=CACHED_COLOUR, marker="o", ms=3)
+    for axes in panels.values():
+        axes.set_ylim(0, axes.get_ylim()[1] * 1.05)
     return figure
 
 
@@ -220,11 +226,23 @@ def _bars(
     _grid(axes, "x")
 
 
-def _lines(axes: Axes, title: str, across: str, up: str) -> None:
+def _panel(axes: Axes, title: str, across: str, up: str, *, logarithmic: bool = False) -> Axes:
     axes.set_title(title)
     axes.set_xlabel(across)
     axes.set_ylabel(up)
+    if logarithmic:
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(_short))
     _grid(axes, "both")
+    return axes
+
+
+def _short(number: float, _: object) -> str:
+    """1,500 as it is, 10,000 as 10 k, a million as 1 M."""
+    if number >= 10_000:
+        return f"{number / 1e6:g} M" if number >= 1e6 else f"{number / 1e3:g} k"
+    return f"{number:,.0f}"
 
 
 def _line(
@@ -245,8 +263,6 @@ def _grid(axes: Axes, which: Any) -> None:
     axes.grid(axis=which, color=FAINT, lw=0.5)
 
 
-def _legend(figure: Figure, colours: dict[str, str]) -> None:
-    from matplotlib.patches import Patch
-
+def _legend(figure: Figure, colours: Mapping[str, str]) -> None:
     patches = [Patch(color=colour, label=label) for label, colour in colours.items()]
     figure.legend(handles=patches, loc="outside upper right", ncols=len(patches))

@@ -76,7 +76,7 @@ def weak_key() -> rsa.RSAPrivateKey:
 
 
 def accepted_by(accepts: Callable[[str], bool], tokens: Mapping[str, str]) -> list[str]:
-    """Which of the tokens a contender takes. It must take the one that is good and refuse the one that is expired."""
+    """Which of the tokens a contender takes."""
     return [name for name, token in tokens.items() if accepts(token)]
 
 
@@ -97,9 +97,13 @@ def verifies(verify: Callable[[str], Any]) -> Callable[[str], bool]:
     return accepts
 
 
-def unchecked(make: Callable[[rsa.RSAPrivateKey], Callable[[str], bool]], claims: Mapping[str, Any]) -> list[str]:
-    """The probes that the contender of `make`, which takes the key to be trusted, lets pass."""
-    strong: rsa.RSAPrivateKey = Material("RS256", 0).private_key
+def unchecked(make: Callable[[rsa.RSAPrivateKey], Callable[[str], bool]], material: Material) -> list[str]:
+    """The probes that the contender of `make`, which takes the key to be trusted, lets pass.
+
+    Raises ValueError for one that refuses the good token, or takes one that expired an hour ago.
+    """
+    strong: rsa.RSAPrivateKey = material.private_key
+    claims = material.claims(0)
     accepts = make(strong)
     header = {"alg": "RS256", "typ": "at+jwt", "kid": KID}
     if not accepts(signed(strong, header, json.dumps(claims))):

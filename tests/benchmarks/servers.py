@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import apps
-from tests.benchmarks.paired import rate_cells, spread_of_few, table
+from tests.benchmarks.paired import Spread, rate_cells, spread_of_few, table
 from tests.benchmarks.provider import Provider, RequestMaterial
 
 CONNECTIONS = 16
@@ -120,7 +120,11 @@ def _asked_in_turn(
             found = _ask(wrk, ports[key], tokens, seconds if number else 1)
             if number:  # the first time around warms up: connections, keys, caches
                 seen[key].append(found)
-    return [{"key": key, **_summary(found)} for key, found in seen.items()]
+    rates = {key: [one["requests"] / one["microseconds"] * 1e6 for one in found] for key, found in seen.items()}
+    return [
+        {"key": key, **_summary(found, rates[key], rates.get(key.partition(": ")[0], rates[key]))}
+        for key, found in seen.items()
+    ]
 
 
 def _ask(wrk: Sequence[str], port: int, tokens: Path, seconds: int) -> dict[str, float]:
@@ -133,9 +137,11 @@ def _ask(wrk: Sequence[str], port: int, tokens: Path, seconds: int) -> dict[str,
     return found
 
 
-def _summary(found: Sequence[dict[str, float]]) -> dict[str, Any]:
+def _summary(found: Sequence[dict[str, float]], rates: list[float], unprotected: list[float]) -> dict[str, Any]:
+    """Of one application: its rate, and as a share of what the unprotected one had in the same round."""
     return {
-        "rate": spread_of_few([one["requests"] / one["microseconds"] * 1e6 for one in found]),
+        "rate": spread_of_few(rates),
+        "share": spread_of_few([rate / most for rate, most in zip(rates, unprotected, strict=True)]),
         "p50": statistics.median(one["p50"] for one in found) / 1000,
         "p99": statistics.median(one["p99"] for one in found) / 1000,
     }
@@ -190,16 +196,18 @@ def render(record: dict[str, Any]) -> str:
     """The tables of this section in Markdown."""
     parts = []
     for server, group in record["groups"].items():
-        figures = {entry["key"]: entry for entry in group["figures"]}
         rows = []
-        for key, entry in sorted(figures.items(), key=lambda item: -item[1]["rate"]["median"]):
-            framework, _, name = key.partition(": ")
-            share = entry["rate"]["median"] / figures[framework]["rate"]["median"]
+        for entry in sorted(group["figures"], key=lambda entry: -entry["rate"]["median"]):
+            framework, _, name = entry["key"].partition(": ")
             times = [f"{entry['p50']:.2f}", f"{entry['p99']:.2f}"]
             who = [name or "*unprotected*", apps.BARE[framework]]
-            rows.append([*who, *rate_cells(entry["rate"]), f"{100 * share:.0f} %", *times])
-        head = ["who", "around", "requests/s", "quartiles", "of unprotected", "p50 ms", "p99 ms"]
+            rows.append([*who, *rate_cells(entry["rate"]), *_percent(entry["share"]), *times])
+        head = ["who", "around", "requests/s", "quartiles", "of unprotected", "quartiles", "p50 ms", "p99 ms"]
         parts.append(f"### {server} {group['version']}\n\n{table(head, rows)}")
     if record["left_out"]:
         parts.append("Left out:\n\n" + "".join(f"- {name}: {why}.\n" for name, why in record["left_out"].items()))
     return "\n".join(parts)
+
+
+def _percent(share: Spread) -> list[str]:
+    return [f"{100 * share['median']:.0f} %", f"{100 * share['lower']:.0f}-{100 * share['upper']:.0f} %"]
