@@ -18,6 +18,7 @@ from threading import Lock
 from typing import Any, Final
 
 from ._jwks import KeySet
+from ._process import PerProcess
 
 _WAITING_SHARE: Final = 10
 """Newcomers wait in one place out of so many."""
@@ -45,14 +46,14 @@ class Entry:
 
 
 class TokenCache:
-    """A bounded, thread-safe memory of verified tokens."""
+    """A bounded memory of verified tokens. Safe to share between threads, and across a fork."""
 
     def __init__(self, size: int) -> None:
         self._waiting: OrderedDict[bytes, Entry] = OrderedDict()
         self._settled: OrderedDict[bytes, Entry] = OrderedDict()
         self._for_waiting = max(1, size // _WAITING_SHARE)
         self._for_settled = size - self._for_waiting
-        self._lock = Lock()
+        self._lock: Final = PerProcess(lambda _: Lock())
 
     def find(self, token: str, keys: KeySet | None, now: float) -> Entry | None:
         """The entry of `token`, if `keys` are those that verified it and `now` is in its time."""
@@ -67,7 +68,7 @@ class TokenCache:
     def keep(self, token: str, entry: Entry) -> None:
         """Remember `entry`, in the place of one that the same token had."""
         key = _key(token)
-        with self._lock:
+        with self._lock.here():
             if key in self._settled:
                 self._settled[key] = entry
                 return

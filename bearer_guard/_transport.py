@@ -19,7 +19,7 @@ from ._flow import ExchangeFailed, Request, Response
 from ._urls import Endpoint, endpoint, url_problem
 from ._version import VERSION
 
-USER_AGENT: Final = f"bearer_guard/{VERSION}"
+USER_AGENT: Final = f"bearer-guard/{VERSION}"
 CONNECT_TIMEOUT: Final = 2.0
 _CHUNK: Final = 16 * 1024
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bearer_guard._cache import Entry, TokenCache
 from bearer_guard._jwks import KeySet
+from tests.forks import in_child
 
 KEYS = KeySet(())
 NOW = 1000.0
@@ -155,3 +156,15 @@ def test_threads_that_keep_and_find_at_once_leave_it_bounded_and_right() -> None
         thread.join()
     assert wrong == []
     assert 0 < len(cache) <= 50
+
+
+def test_a_child_that_was_forked_in_the_middle_of_a_change_goes_on() -> None:
+    cache = TokenCache(30)
+    cache.keep("t", entry())
+
+    def child() -> int:
+        cache.keep("u", entry())
+        return 0 if known(cache, "t") and known(cache, "u") else 1
+
+    with cache._lock.here():
+        assert in_child(child) == 0

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Final
 
 from .._errors import raise_problems
+from .._process import PerProcess
 from .._scopes import requirement
 
 _SALT_OCTETS: Final = 16
@@ -39,7 +40,7 @@ class Clients:
     """A register of clients in memory. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock: Final = PerProcess(lambda _: threading.Lock())
         self._clients: dict[str, Client] = {}
         self._nobody = _salted(secrets.token_bytes(32))
 
@@ -71,7 +72,7 @@ class Clients:
             salt=salt,
             secret_hash=secret_hash,
         )
-        with self._lock:
+        with self._lock.here():
             problems = [] if audiences and all(audiences) else ["audience must name at least one API"]
             if token_lifetime < 1:
                 problems.append("token_lifetime must be at least one second")

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from .._errors import ConfigurationError
 from .._jose import ALGORITHMS, SYMMETRIC, public_jwk, sign
+from .._process import PerProcess
 from .._strict import b64url_encode
 
 # The members that make a thumbprint: RFC 7638 §3.2, RFC 8037 §2, RFC 9964 §3.
@@ -87,7 +88,7 @@ class KeyRing:
 
     def __init__(self, algorithm: str = "ES256") -> None:
         self._algorithm = algorithm
-        self._lock = threading.Lock()
+        self._lock: Final = PerProcess(lambda _: threading.Lock())
         self._keys = (SigningKey.generate(algorithm),)
 
     @property
@@ -103,13 +104,13 @@ class KeyRing:
     def rotate(self, *, keep_old: bool = True) -> SigningKey:
         """Sign with a new key from now on; without `keep_old` every other key is withdrawn at the same moment."""
         new = SigningKey.generate(self._algorithm)
-        with self._lock:
+        with self._lock.here():
             self._keys = (new, *(self._keys if keep_old else ()))
         return new
 
     def withdraw_old(self) -> None:
         """Keep the key that signs and no other: the overlap of a rotation is over."""
-        with self._lock:
+        with self._lock.here():
             self._keys = self._keys[:1]
 
     def jwks(self) -> dict[str, Any]:
