@@ -60,8 +60,9 @@ async def _asend(step: Send) -> Response:
 async def _asyncio_send(step: Send) -> Response:
     import asyncio
 
+    scope = asyncio.timeout(step.request.timeout)
     try:
-        async with asyncio.timeout(step.request.timeout) as scope:
+        async with scope:
             return await asyncio.to_thread(step.transport.send, step.request)
     except TimeoutError:
         if not scope.expired():
