@@ -59,6 +59,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "_shared_secret",
         "_signature",
         "_signed_answer",
+        "_tls",
         "_transport",
         "_verifier",
         "_verifiers",

@@ -38,6 +38,12 @@ class Authority:
         pem = self._certificate.public_bytes(Encoding.PEM).decode()
         return ssl.create_default_context(cadata=pem)
 
+    def file(self) -> Path:
+        """Its own certificate, in a file."""
+        path = self._folder / f"authority-{self._number}.pem"
+        path.write_bytes(self._certificate.public_bytes(Encoding.PEM))
+        return path
+
     def server(self, name: str = "127.0.0.1", *, expired: bool = False) -> ssl.SSLContext:
         """What a server needs whose certificate is for `name`."""
         key = private_key("P-256", 200)
