@@ -31,7 +31,8 @@ class _Readiness:
     def answer(self, method: str) -> tuple[HTTPStatus, list[tuple[str, str]], bytes]:
         """Status, header fields and body for a request with this method (RFC 9110 §9.3.1, §9.3.2)."""
         if method not in ("GET", "HEAD"):
-            return HTTPStatus.METHOD_NOT_ALLOWED, [("allow", "GET, HEAD"), ("content-length", "0")], b""
+            fields = [("allow", "GET, HEAD"), ("content-type", "text/plain"), ("content-length", "0")]
+            return HTTPStatus.METHOD_NOT_ALLOWED, fields, b""
         self._guard.warm(wait=False)
         known = self._guard.status()
         sources = [{**source, "source": source["source"].partition("?")[0]} for source in known["sources"]]

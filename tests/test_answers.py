@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -140,7 +141,8 @@ def test_a_flight_that_outlives_its_deadline_is_replaced_and_lands_without_harm(
     assert kept.board(b"k", 0, time.monotonic() + SOON) == (fresh, False)
 
 
-def test_a_child_waits_for_nobody_and_keeps_what_is_known() -> None:
+@pytest.mark.parametrize("really", [True, False], ids=["forked", "by its number"])
+def test_a_child_waits_for_nobody_and_keeps_what_is_known(monkeypatch: pytest.MonkeyPatch, really: bool) -> None:
     kept = answers()
     learn(kept, b"known", YES)
     flight, _ = kept.board(b"k", 0, time.monotonic() + SOON)
@@ -150,7 +152,12 @@ def test_a_child_waits_for_nobody_and_keeps_what_is_known() -> None:
         good = kept.find(b"known", 1) == Answer(YES, 0) and flying and other is not flight
         return 0 if good and kept.counts() == {"begun": 1, "succeeded": 0, "failed": 0} else 1
 
-    assert in_child(child) == 0
+    if really:
+        assert in_child(child) == 0
+    else:
+        number = os.getpid() + 100_000
+        monkeypatch.setattr(os, "getpid", lambda: number)
+        assert child() == 0
 
 
 def test_a_child_that_was_forked_in_the_middle_of_a_change_starts_with_nothing() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,7 +15,7 @@ import pytest
 from bearer_guard import ConfigurationError, Guard, IntrospectionVerifier, JWTVerifier, RemoteJWKSet
 from bearer_guard._version import VERSION
 from tests.faults.authority import Authority
-from tests.faults.provider import Provider, document
+from tests.faults.provider import PATIENCE, Provider, broken_off, document, head, huge, reset, silence
 from tests.faults.proxy import ForwardProxy
 from tests.faults.scene import ACTIVE, COLOURS, INTROSPECTION, JWKS, METADATA, Callers, Clock, keys, token
 from tests.tokens import ISSUER, NOW, RESOURCE
@@ -157,6 +161,52 @@ def test_a_context_or_a_proxy_beside_a_transport_of_ones_own_is_a_mistake(way: s
 
     with pytest.raises(ConfigurationError, match="give ssl_context and proxy to the transport"):
         Api(way, "https://id.example.com", transport=Own(), ssl_context=authority.trust())
+
+
+def without_length(connection: socket.socket, asked: object) -> None:
+    """An answer that ends where the connection does."""
+    del asked
+    connection.sendall(head(200, {"Content-Type": "application/json"}) + json.dumps(keys(1)).encode())
+    connection.unwrap()  # type: ignore[attr-defined]
+
+
+def without_end(connection: socket.socket, asked: object) -> None:
+    """The same, and the end is not told by TLS: many servers just close."""
+    del asked
+    connection.sendall(head(200, {"Content-Type": "application/json"}) + json.dumps(keys(1)).encode())
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status"),
+    [(without_length, 200), (without_end, 200), (broken_off, 503), (silence, 503), (reset, 503), (huge, 503)],
+    ids=["without length", "without end", "broken off", "silence", "reset", "100 MB"],
+)
+def test_however_an_answer_over_tls_ends_it_is_whole_or_none(behaviour: Any, status: int, authority: Authority) -> None:
+    with serving(authority.server()) as provider:
+        provider.serve(JWKS, behaviour)
+        assert Api("keys", provider.url, ssl_context=authority.trust()).ask(token()) == status
+
+
+@each_way
+def test_the_deadline_holds_over_tls_too(way: str, authority: Authority) -> None:
+    with serving(authority.server()) as provider:
+        for path in (JWKS, METADATA, INTROSPECTION):
+            provider.serve(path, provider.drip(document(keys(1)).octets() * 50))
+        began = time.monotonic()
+        assert Api(way, provider.url, ssl_context=authority.trust(), timeout=0.3).ask(token()) == 503
+        assert time.monotonic() - began < 5
+
+
+def test_a_peer_that_goes_away_in_the_handshake_is_a_503(authority: Authority) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        api = Api("keys", url, ssl_context=authority.trust())
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(api.ask, token())
+            connection, _ = listener.accept()
+            assert connection.recv(65536)
+            connection.close()
+            assert asking.result(PATIENCE) == 503
 
 
 def test_metadata_of_an_https_issuer_never_leads_to_plain_http(authority: Authority) -> None:
