@@ -30,7 +30,7 @@ class TLSWire:
     def __init__(self, wire: Wire, context: ssl.SSLContext, host: str) -> None:
         self._wire = wire
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host.encode("ascii"))
         self._done(lambda _: self._tls.do_handshake(), None)
 
     def sendall(self, octets: bytes, /) -> None:

@@ -197,7 +197,9 @@ class _Reader(io.RawIOBase):
 def _dial(host: str, port: int, deadline: float) -> socket.socket:
     """A connection to one of the host's addresses, tried in order: each has its own time, all of them the deadline."""
     failure = OSError("no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    # As octets: text would be encoded by a codec that Python imports here, and a fork in the middle of that leaves the
+    # child without it for ever.
+    for family, kind, protocol, _, address in socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM):
         attempt = socket.socket(family, kind, protocol)
         try:
             attempt.settimeout(min(_left(deadline), CONNECT_TIMEOUT))

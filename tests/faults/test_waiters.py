@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import logging
+import subprocess
 import sys
 import threading
 import time
@@ -24,6 +25,9 @@ from bearer_guard._refresh import RefreshedKeys
 from tests.faults.provider import PATIENCE, Provider, document, tagged
 from tests.faults.scene import COLOURS, JWKS, Clock, Scene, alike, eventually, keys, token
 from tests.forks import in_child
+from tests.tokens import ISSUER, RESOURCE
+
+DATE = "Mon, 23 Nov 2026 12:00:00 GMT"
 
 
 def test_the_first_waiter_of_asyncio_cancelled_takes_nobody_with_it(scene: Scene) -> None:
@@ -329,3 +333,37 @@ def test_a_busy_process_does_not_wait_past_twice_the_age(warm: Scene) -> None:
     with warm.provider.held():
         assert warm.ask(token()) == 200
         assert warm.source.status()["state"] == "refreshing"
+
+
+IMPORTED_BY_FETCHES = """
+import subprocess
+import sys
+from bearer_guard import AuthorityUnavailable, Guard, IncomingRequest, IntrospectionVerifier, JWTVerifier, RemoteJWKSet
+url, issuer, audience, token = sys.argv[1:]
+requests = [IncomingRequest("GET", "/", {"Authorization": f"Bearer {token}"})] * 2
+options = {"issuer": issuer, "audience": audience, "clock": lambda: 1_800_000_000}
+guards = [
+    Guard(JWTVerifier(keys=RemoteJWKSet(url + "/jwks"), **options)),
+    Guard(JWTVerifier(keys=RemoteJWKSet.discover(url), **options)),
+    Guard(IntrospectionVerifier(endpoint=url + "/introspect", client_id="c", client_secret="s", **options)),
+    Guard(JWTVerifier(keys=RemoteJWKSet(url.replace("http:", "https:")), **options)),
+]
+before, answers = set(sys.modules), []
+for guard in guards:
+    for request in requests:
+        try:
+            answers.append(guard.check(request) is not None)
+        except AuthorityUnavailable:
+            answers.append(None)
+print(answers, sorted(set(sys.modules) - before))
+"""
+
+
+def test_a_fetch_imports_nothing_so_that_a_fork_finds_no_module_half_imported(provider: Provider) -> None:
+    # The lock of a module that a thread of the parent was importing stays locked in the child for ever.
+    scene = Scene(provider, discovered=True)
+    provider.serve("/introspect", document({"active": True, "aud": RESOURCE}, Expires=DATE, Date=DATE))
+    scene.publish(document(keys(1), Expires=DATE, Date=DATE, ETag='"x"'))
+    command = [sys.executable, "-c", IMPORTED_BY_FETCHES, provider.url, ISSUER, RESOURCE, token()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert done.stdout.strip() == "[True, True, True, True, True, True, None, None] []"
