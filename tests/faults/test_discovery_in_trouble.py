@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.provider import Answer, Behaviour, Provider, document, gzip_bomb, huge, reset
+from tests.faults.provider import PATIENCE, Answer, Behaviour, Provider, document, gzip_bomb, huge, reset
 from tests.faults.scene import COLOURS, JWKS, METADATA, OPENID, Scene, alike, keys, token
 
 BAD: dict[str, Callable[[Provider], Behaviour]] = {
@@ -32,15 +32,17 @@ def _of(provider: Provider, path: str = JWKS) -> Answer:
     return document({"issuer": provider.url, "jwks_uri": provider.url + path})
 
 
-def spoil(provider: Provider, answer: str) -> None:
+def spoil(scene: Scene, answer: str) -> None:
+    """Let the metadata be so from now on, and let attempts take no longer than the test can wait."""
     for path in (METADATA, OPENID):
-        provider.serve(path, BAD[answer](provider))
+        scene.provider.serve(path, BAD[answer](scene.provider))
+    scene.source._timeout = 0.5 if answer in ("slow drip", "hangs") else PATIENCE
 
 
 @pytest.fixture
 def found(provider: Provider) -> Scene:
     """A warm scene whose keys were found by discovery."""
-    scene = Scene(provider, discovered=True, timeout=0.5)
+    scene = Scene(provider, discovered=True)
     scene.guard.warm()
     assert [asked.target for asked in provider.asked] == [METADATA, JWKS]
     return scene
@@ -51,14 +53,15 @@ def found(provider: Provider) -> Scene:
 def test_cold_it_is_a_503_within_the_deadline_and_nothing_of_it_is_kept(
     provider: Provider, answer: str, colour: str
 ) -> None:
-    scene = Scene(provider, discovered=True, timeout=0.4)
-    spoil(provider, answer)
+    scene = Scene(provider, discovered=True)
+    spoil(scene, answer)
     began = time.monotonic()
     assert alike(scene.ask_in(colour, [token()] * 10, 10), 503)
     assert time.monotonic() - began < 8
     assert provider.count(METADATA) == 1
     assert provider.count(JWKS) == provider.count("/elsewhere") == 0
     provider.serve(METADATA, _of(provider))
+    scene.source._timeout = PATIENCE
     scene.clock.pass_by(31)
     assert scene.ask(token()) == 200
 
@@ -66,7 +69,7 @@ def test_cold_it_is_a_503_within_the_deadline_and_nothing_of_it_is_kept(
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("answer", BAD)
 def test_warm_nobody_waits_and_the_last_good_keys_serve(found: Scene, answer: str, colour: str) -> None:
-    spoil(found.provider, answer)
+    spoil(found, answer)
     found.publish(document({}, 500))
     for step in (700, 31, 31):  # the second and the third time after a failure, when the metadata is asked for as well
         found.clock.pass_by(step)
@@ -77,6 +80,7 @@ def test_warm_nobody_waits_and_the_last_good_keys_serve(found: Scene, answer: st
     assert found.provider.count(METADATA) == 3
     found.provider.serve(METADATA, _of(found.provider))
     found.publish(keys(1, 2))
+    found.source._timeout = PATIENCE
     found.clock.pass_by(31)
     assert alike(found.ask_in(colour, [token(2)] * 5, 5), 200)
 

@@ -119,8 +119,9 @@ in_each_loop = pytest.mark.parametrize("colour", ["asyncio", "trio"])
 def test_a_refresh_that_fails_beside_requests_costs_the_loop_nothing(answer: str, colour: str) -> None:
     def measure(steps: Steps) -> None:
         with Provider() as provider:
-            scene = Scene(provider, timeout=0.2)
+            scene = Scene(provider)
             scene.guard.warm()
+            scene.source._timeout = 0.2
             scene.publish(BAD[answer](provider))
             scene.clock.pass_by(700)
             assert ask(scene, colour, [token()] * 30, steps) == {200}

@@ -55,6 +55,7 @@ BAD: dict[str, Callable[[Provider], Behaviour]] = {
     "bad chunks": lambda provider: bad_chunks,
     "not HTTP": lambda provider: not_http,
 }
+SLOW = {"slow drip", "hangs", "hangs in the header"}
 each_colour = pytest.mark.parametrize("colour", COLOURS)
 
 
@@ -63,7 +64,7 @@ each_colour = pytest.mark.parametrize("colour", COLOURS)
 def test_an_endpoint_in_trouble_is_a_503_in_bounded_time_and_a_200_when_it_is_back(
     provider: Provider, answer: str, colour: str
 ) -> None:
-    scene = Introspected(provider, timeout=0.3)
+    scene = Introspected(provider, timeout=0.5 if answer in SLOW else PATIENCE)
     scene.publish(BAD[answer](provider))
     began = time.monotonic()
     assert alike(scene.ask_in(colour, ["token"] * 10, 10), 503)
@@ -134,7 +135,7 @@ def test_retry_after_is_handed_on_as_seconds_and_as_a_date_within_reason(
 def test_with_stale_if_error_a_yes_serves_through_an_outage_up_to_its_bound(
     provider: Provider, answer: str, colour: str
 ) -> None:
-    scene = Introspected(provider, timeout=0.2, stale_if_error=100.0)
+    scene = Introspected(provider, timeout=0.5 if answer in SLOW else PATIENCE, stale_if_error=100.0)
     assert scene.ask_in(colour, ["token"]) == [200]
     scene.publish(BAD[answer](provider))
     scene.clock.pass_by(159)
