@@ -37,7 +37,9 @@ class HTTPTransport:
         given: object = ssl_context
         if given is not None and not hasattr(given, "wrap_bio"):  # its class is replaced where sockets are (gevent)
             problems.append("ssl_context must be an ssl.SSLContext")
-        if proxy is not None and (problem := url_problem(proxy, unsafe_http=True)):
+        if proxy is not None and "@" in str(proxy):
+            problems.append("proxy must not hold user information: where it wants credentials, give a transport")
+        elif proxy is not None and (problem := url_problem(proxy, unsafe_http=True)):
             problems.append(f"proxy {problem.replace('https', 'http')}")
         elif proxy is not None and not proxy.startswith("http:"):
             problems.append("proxy must be an http URL")

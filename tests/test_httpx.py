@@ -250,9 +250,11 @@ def test_an_exchange_that_nobody_waits_for_any_more_hangs_up() -> None:
             hung_up.set()
 
     with Loopback() as server, HTTPXTransport() as transport:
+        server.page("/", {})
+        transport.send(post(server.url + "/", timeout=20.0))  # so that the client is there before time is short
         server.pages["/"] = drip
         with pytest.raises(ExchangeFailed, match="in time"):
-            transport.send(post(server.url + "/", timeout=0.1))
+            transport.send(post(server.url + "/", timeout=0.5))
         assert hung_up.wait(20)
         forever.set()
 
@@ -370,7 +372,7 @@ def test_at_most_so_many_exchanges_are_under_way_and_the_others_take_their_turn(
         return reply({})
 
     with Endpoint(held) as server, HTTPXTransport() as transport, ThreadPoolExecutor(MOST + 6) as threads:
-        answers = [threads.submit(transport.send, post(server.endpoint)) for _ in range(MOST + 6)]
+        answers = [threads.submit(transport.send, post(server.endpoint, timeout=20.0)) for _ in range(MOST + 6)]
         server.wait_for_requests(MOST)
         assert len(server.asked) == MOST
         gate.set()
