@@ -6,7 +6,6 @@ tokens which strangers invent never push out those that are in use. An answer is
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import Future
 from threading import Lock
@@ -15,6 +14,7 @@ from typing import Final, NamedTuple
 from cachetools import LRUCache
 
 from ._claims import Claims
+from ._process import PerProcess
 
 _SLACK: Final = 1.0
 """Seconds that an answer may lie in the future: two threads read the clock in one order and get here in another."""
@@ -49,80 +49,84 @@ class Flight:
         self.failure: tuple[str, float] | None = None
 
 
+class _Kept:
+    """What one process knows. Hold `lock` to read or write: a fork meanwhile may find the caches half changed."""
+
+    def __init__(self, active: LRUCache[bytes, Answer], inactive: LRUCache[bytes, Answer]) -> None:
+        self.lock = Lock()
+        self.active = active
+        self.inactive = inactive
+        self.flights: dict[bytes, Flight] = {}
+        self.counts = {"begun": 0, "succeeded": 0, "failed": 0}
+
+
 class Answers:
-    """The answers that still count, and the questions under way. Safe to share between threads, and across a fork."""
+    """The answers that still count, and the questions under way. Safe to share between threads, and across a fork:
+    the child keeps what is known, unless the fork came in the middle of a change, and waits for none of the parent's
+    questions.
+    """
 
     def __init__(self, size: int, *, positive: float, negative: float, grace: float) -> None:
-        self._active: LRUCache[bytes, Answer] = LRUCache(max(1, size))
-        self._inactive: LRUCache[bytes, Answer] = LRUCache(max(1, size))
+        self._size = max(1, size)
         self._positive = positive if size else 0.0
         self._negative = negative if size else 0.0
         self._grace = grace if size else 0.0
-        self._here = _InThisProcess()
-        self._counts = {"begun": 0, "succeeded": 0, "failed": 0}
+        self._process = PerProcess(self._begin)
 
     def find(self, key: bytes, now: float, *, in_trouble: bool = False) -> Answer | None:
         """The answer that counts at `now`; `in_trouble` adds the grace that a dead endpoint gives to a yes."""
-        with self._process().lock:
-            return self._find(key, now, self._grace if in_trouble else 0.0)
+        kept = self._process.here()
+        with kept.lock:
+            return self._find(kept, key, now, self._grace if in_trouble else 0.0)
 
     def board(self, key: bytes, now: float, deadline: float) -> tuple[Flight, bool]:
         """The flight that brings the answer, or has brought it meanwhile, and whether the caller is to fly it.
 
         One that has outlived its deadline is not waited for any more: the caller flies another.
         """
-        here = self._process()
-        with here.lock:
-            flight = here.flights.get(key)
+        kept = self._process.here()
+        with kept.lock:
+            flight = kept.flights.get(key)
             if flight is not None and time.monotonic() < flight.deadline:
                 return flight, False
             flight = Flight(deadline)
-            flight.answer = self._find(key, now, 0.0)
+            flight.answer = self._find(kept, key, now, 0.0)
             if flight.answer is not None:
                 return flight, False
-            here.flights[key] = flight
-            self._counts["begun"] += 1
+            kept.flights[key] = flight
+            kept.counts["begun"] += 1
             return flight, True
 
     def land(self, key: bytes, flight: Flight) -> None:
         """End a flight, with what it brought."""
-        here = self._process()
-        with here.lock:
+        kept = self._process.here()
+        with kept.lock:
             if flight.answer is not None:
-                self._keep(key, flight.answer)
-                self._counts["succeeded"] += 1
+                yes = flight.answer.claims is not None
+                (kept.active if yes else kept.inactive)[key] = flight.answer
+                (kept.inactive if yes else kept.active).pop(key, None)
+                kept.counts["succeeded"] += 1
             elif flight.failure is not None:
-                self._counts["failed"] += 1
-            if here.flights.get(key) is flight:
-                del here.flights[key]
+                kept.counts["failed"] += 1
+            if kept.flights.get(key) is flight:
+                del kept.flights[key]
         flight.future.set_result(None)
 
     def counts(self) -> dict[str, int]:
         """How many questions were asked, were answered, and were not."""
-        with self._process().lock:
-            return dict(self._counts)
+        kept = self._process.here()
+        with kept.lock:
+            return dict(kept.counts)
 
-    def _keep(self, key: bytes, answer: Answer) -> None:
-        kept, other = (self._inactive, self._active) if answer.claims is None else (self._active, self._inactive)
-        kept[key] = answer
-        other.pop(key, None)
-
-    def _find(self, key: bytes, now: float, grace: float) -> Answer | None:
-        active, inactive = self._active.get(key), self._inactive.get(key)
+    def _find(self, kept: _Kept, key: bytes, now: float, grace: float) -> Answer | None:
+        active, inactive = kept.active.get(key), kept.inactive.get(key)
         if active is not None and active.alive(now) and -_SLACK <= now - active.at < self._positive + grace:
             return active
         if inactive is not None and -_SLACK <= now - inactive.at < self._negative:
             return inactive
         return None
 
-    def _process(self) -> _InThisProcess:
-        if self._here.pid != os.getpid():  # a fork: the parent's lock and the threads that asked stayed behind
-            self._here = _InThisProcess()
-        return self._here
-
-
-class _InThisProcess:
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.lock = Lock()
-        self.flights: dict[bytes, Flight] = {}
+    def _begin(self, parents: _Kept | None) -> _Kept:
+        if parents is None or parents.lock.locked():
+            return _Kept(LRUCache(self._size), LRUCache(self._size))
+        return _Kept(parents.active, parents.inactive)

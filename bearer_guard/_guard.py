@@ -155,9 +155,17 @@ class Guard:
         sources = [source.status() for source in self._verifier._sources()]
         return {"ready": all(source["state"] != "unavailable" for source in sources), "sources": sources}
 
-    def warm(self) -> None:
-        """Fetch what the first requests would wait for. Raises AuthorityUnavailable when a source stays empty."""
-        run(self._warming(), IO)
+    def warm(self, *, wait: bool = True) -> None:
+        """Fetch what the first requests would wait for. Raises AuthorityUnavailable when a source stays empty.
+
+        With `wait=False` the fetches that a request would begin now are only begun, which raises nothing and may be
+        done on an event loop.
+        """
+        if wait:
+            run(self._warming(), IO)
+            return
+        for source in self._verifier._sources():
+            source.rouse()
 
     async def awarm(self) -> None:
         """`warm` from a coroutine."""

@@ -34,6 +34,7 @@ from ._token import AccessToken
 from ._transport import HTTPTransport
 from ._urls import url_problem
 from ._verifier import Source, SourceStatus, Verifier
+from ._workers import Threaded
 
 # What `token_type` and `token_use` say of a token that is active and yet no access token: RFC 7662 §2.1 lets a server
 # speak of refresh tokens, too.
@@ -101,7 +102,7 @@ class IntrospectionVerifier(Verifier):
         if transport is not None and (ssl_context is not None or proxy is not None):
             problems.append("give ssl_context and proxy to the transport, or give no transport")
         try:
-            transport = transport or HTTPTransport(ssl_context=ssl_context, proxy=proxy)
+            transport = transport or Threaded(HTTPTransport(ssl_context=ssl_context, proxy=proxy))
         except ConfigurationError as error:
             problems += error.problems
         raise_problems("IntrospectionVerifier", problems)
@@ -189,6 +190,9 @@ class IntrospectionVerifier(Verifier):
             "skipped": [],
             "fetches": self._answers.counts(),
         }
+
+    def rouse(self) -> None:
+        """Nothing to begin: nothing is asked without a token."""
 
     def warming(self) -> Flow[None]:
         """Nothing to bring: the keys of signed answers are a source of their own."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -68,7 +69,7 @@ class Introspector:
 
     def _members(self, response: Response, now: float) -> Flow[Mapping[str, Any]]:
         if response.status != 200:
-            wait = min(max(1.0, retry_after(response.headers)), LONGEST_WAIT)
+            wait = min(max(1.0, retry_after(response.headers, datetime.now(UTC))), LONGEST_WAIT)
             raise AuthorityUnavailable(f"status {response.status}", retry_after=wait)
         if self.signed is not None:
             return (yield from self.signed.members(response, now))

@@ -9,9 +9,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from ._flow import Join, Response, Send, Step
+from ._flow import ExchangeFailed, Join, Response, Send, Step
+
+_TOO_LATE: Final = "no complete answer in time"
 
 
 class _IO:
@@ -50,8 +52,30 @@ async def _asend(step: Send) -> Response:
     asend: Callable[[Any], Awaitable[Response]] | None = getattr(step.transport, "asend", None)
     if asend is not None:
         return await asend(step.request)
-    response: Response = await in_thread(lambda: step.transport.send(step.request))
-    return response
+    # The time counts from here: the threads of a loop are few, and a hanging endpoint may keep every one of them.
+    send = _trio_send if _in_trio() else _asyncio_send
+    return await send(step)
+
+
+async def _asyncio_send(step: Send) -> Response:
+    import asyncio
+
+    scope = asyncio.timeout(step.request.timeout)
+    try:
+        async with scope:
+            return await asyncio.to_thread(step.transport.send, step.request)
+    except TimeoutError:
+        if not scope.expired():
+            raise
+    raise ExchangeFailed(_TOO_LATE)
+
+
+async def _trio_send(step: Send) -> Response:
+    import trio
+
+    with trio.move_on_after(step.request.timeout):
+        return await trio.to_thread.run_sync(step.transport.send, step.request, abandon_on_cancel=True)
+    raise ExchangeFailed(_TOO_LATE)
 
 
 async def in_thread(blocking: Callable[[], Any]) -> Any:

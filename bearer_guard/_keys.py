@@ -64,6 +64,10 @@ class KeySource:
     def status(self) -> SourceStatus:
         raise NotImplementedError
 
+    def rouse(self) -> None:
+        """Begin to bring keys where a request would, and wait for nothing."""
+        self.current()
+
     def warming(self) -> Flow[None]:
         yield from self.obtain()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import _thread
 import logging
-import os
 import time
 from collections.abc import Callable
 from typing import Final
@@ -20,6 +19,7 @@ from ._flow import Flow, Join
 from ._held import Brought, Held, compare
 from ._jwks import KeySet
 from ._keys import KeySource, warn_of_private_members
+from ._process import PerProcess
 from ._verifier import SourceStatus
 
 REFETCH_PATIENCE: Final = 2.0
@@ -48,11 +48,10 @@ class RefreshedKeys(KeySource):
         self.name = name
         self.algorithms = algorithms
         self._stale_if_error = stale_if_error
-        self._cooldown = cooldown
         self._timeout = timeout
         self._clock = clock
         self._held: Held | None = None
-        self._of_process: dict[int, Attempts] = {}
+        self._process: Final = PerProcess(lambda _: Attempts(cooldown))
 
     def _fetch(self, held: Held | None, attempt: Attempt) -> Fetched:
         """Bring the keys, in the attempt's thread, before `attempt.deadline` (real time). Raises FetchFailed.
@@ -97,6 +96,11 @@ class RefreshedKeys(KeySource):
         attempts = self._attempts()
         with attempts.lock:
             return attempts.under_way is not None or attempts.blocked_for(self._clock(), spends=True) <= 0
+
+    def rouse(self) -> None:
+        seen = self._held
+        if self.current() is None:
+            self._begin_or_join(seen)
 
     def status(self) -> SourceStatus:
         attempts = self._attempts()
@@ -191,9 +195,7 @@ class RefreshedKeys(KeySource):
 
     def _attempts(self) -> Attempts:
         """The attempts of this process: after a fork, the threads and the locks of its parent stayed behind."""
-        pid = os.getpid()
-        attempts = self._of_process.get(pid)
-        return self._of_process.setdefault(pid, Attempts(self._cooldown)) if attempts is None else attempts
+        return self._process.here()
 
     def _start(self, attempts: Attempts, attempt: Attempt) -> None:
         # threading.Thread.start waits for the new thread to run, which beside busy threads takes tens of milliseconds.

@@ -36,11 +36,12 @@ _ETAG: Final = re.compile(r'(?:W/)?"[!\x23-\x7e\x80-\xff]{0,256}"')  # RFC 9110 
 
 
 class _Origin(NamedTuple):
-    """Where keys came from: their URL, their entity tag, and when metadata named that URL."""
+    """Where keys came from: their URL, their entity tag, when metadata named that URL, and the age that was told."""
 
     url: str
     etag: str | None
     looked_up_at: float
+    age: float = _DEFAULT_MAX_AGE
 
 
 class RemoteJWKSet(RefreshedKeys):
@@ -119,8 +120,9 @@ class RemoteJWKSet(RefreshedKeys):
     def _exchanges(self, held: Held | None, attempt: Attempt) -> Flow[Fetched]:
         known = None if held is None else cast("_Origin", held.origin)
         if self._issuer is None:
-            etag = None if known is None or attempt.after_failure else known.etag
-            return (yield from self._jwks(_Origin(self._url, etag, 0.0), attempt.deadline))
+            known = known or _Origin(self._url, None, 0.0)
+            known = known._replace(etag=None) if attempt.after_failure else known
+            return (yield from self._jwks(known, attempt.deadline))
         if known is None or attempt.after_failure:
             known = yield from self._looked_up_again(known, attempt.deadline)
         fetched = yield from self._jwks(known, attempt.deadline)
@@ -132,7 +134,7 @@ class RemoteJWKSet(RefreshedKeys):
             return fetched  # the keys are where they were
         if origin.url != known.url:
             return (yield from self._jwks(origin, attempt.deadline))
-        return fetched._replace(origin=origin._replace(etag=cast("_Origin", fetched.origin).etag))
+        return fetched._replace(origin=cast("_Origin", fetched.origin)._replace(looked_up_at=origin.looked_up_at))
 
     def _may_have_moved(self, held: Held, known: _Origin, fetched: Fetched, attempt: Attempt) -> bool:
         """Whether nothing new is where the keys were, and either a token expects a new key or it has been long."""
@@ -161,11 +163,12 @@ class RemoteJWKSet(RefreshedKeys):
         request = Request(method="GET", url=origin.url, headers=headers, timeout=_left(deadline))
         response: Response = yield Send(request, self._transport)
         age = self._max_age
-        if age is _DEFAULT_MAX_AGE:
-            age = fresh_for(response.headers, otherwise=age)
-        if response.status == 304 and origin.etag is not None:
-            return Fetched(None, age, origin)
-        return Fetched(_read(response), age, origin._replace(etag=_etag(response.headers)))
+        unchanged = response.status == 304 and origin.etag is not None
+        if age is _DEFAULT_MAX_AGE:  # a 304 that says nothing leaves what was told before: RFC 9111 §4.3.4
+            age = fresh_for(response.headers, otherwise=origin.age if unchanged else age)
+        if unchanged:
+            return Fetched(None, age, origin._replace(age=age))
+        return Fetched(_read(response), age, origin._replace(etag=_etag(response.headers), age=age))
 
 
 def _etag(headers: Mapping[str, str]) -> str | None:

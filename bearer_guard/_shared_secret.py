@@ -74,6 +74,9 @@ class SharedSecret(KeySource):
     def can_refetch(self) -> bool:
         return self._source.can_refetch()
 
+    def rouse(self) -> None:
+        self._source.rouse()
+
     def status(self) -> SourceStatus:
         return self._source.status()
 

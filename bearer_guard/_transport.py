@@ -16,10 +16,11 @@ from typing import Any, Final
 
 from ._errors import ConfigurationError
 from ._flow import ExchangeFailed, Request, Response
+from ._tls import TLSWire, Wire
 from ._urls import Endpoint, endpoint, url_problem
 from ._version import VERSION
 
-USER_AGENT: Final = f"bearer_guard/{VERSION}"
+USER_AGENT: Final = f"bearer-guard/{VERSION}"
 CONNECT_TIMEOUT: Final = 2.0
 _CHUNK: Final = 16 * 1024
 
@@ -34,9 +35,11 @@ class HTTPTransport:
     def __init__(self, *, ssl_context: ssl.SSLContext | None = None, proxy: str | None = None) -> None:
         problems: list[str] = []
         given: object = ssl_context
-        if not isinstance(given, ssl.SSLContext | None):
+        if given is not None and not hasattr(given, "wrap_bio"):  # its class is replaced where sockets are (gevent)
             problems.append("ssl_context must be an ssl.SSLContext")
-        if proxy is not None and (problem := url_problem(proxy, unsafe_http=True)):
+        if proxy is not None and "@" in str(proxy):
+            problems.append("proxy must not hold user information: where it wants credentials, give a transport")
+        elif proxy is not None and (problem := url_problem(proxy, unsafe_http=True)):
             problems.append(f"proxy {problem.replace('https', 'http')}")
         elif proxy is not None and not proxy.startswith("http:"):
             problems.append("proxy must be an http URL")
@@ -123,15 +126,14 @@ class _Connection(http.client.HTTPConnection):
         self._opened: socket.socket | None = None
 
     def connect(self) -> None:
-        plain = self._opened = _dial(self.host, self.port, self._deadline)
-        self.sock = _DeadlineSocket(plain, self._deadline)
+        self._opened = _dial(self.host, self.port, self._deadline)
+        wire = _DeadlineWire(self._opened, self._deadline)
+        self.sock = _Socket(wire)
         if self._context is None:
             return
         if self._tunnels:
             self._ask_proxy()
-        plain.settimeout(_left(self._deadline))
-        self._opened = self._context.wrap_socket(plain, server_hostname=self._target.host)
-        self.sock = _DeadlineSocket(self._opened, self._deadline)
+        self.sock = _Socket(TLSWire(wire, self._context, self._target.host))
 
     def hang_up(self) -> None:
         self.close()
@@ -152,42 +154,54 @@ class _Connection(http.client.HTTPConnection):
             answer.close()
 
 
-class _DeadlineSocket:
-    """What http.client uses of a socket, with the time left set before each operation."""
+class _DeadlineWire:
+    """A socket, with the time left set before each operation."""
 
     def __init__(self, wrapped: socket.socket, deadline: float) -> None:
         self._wrapped = wrapped
         self._deadline = deadline
 
-    def sendall(self, octets: bytes) -> None:
+    def sendall(self, octets: bytes, /) -> None:
         self._wrapped.settimeout(_left(self._deadline))
         self._wrapped.sendall(octets)
 
+    def recv_into(self, buffer: memoryview, /) -> int:
+        self._wrapped.settimeout(_left(self._deadline))
+        return self._wrapped.recv_into(buffer)
+
+
+class _Socket:
+    """What http.client uses of a socket, over a wire."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self.sendall = wire.sendall
+
     def makefile(self, mode: str) -> io.BufferedReader:
         del mode
-        return io.BufferedReader(_DeadlineReader(self._wrapped, self._deadline))
+        return io.BufferedReader(_Reader(self._wire))
 
     def close(self) -> None:
         """Nothing yet: http.client closes its socket while the answer is still being read."""
 
 
-class _DeadlineReader(io.RawIOBase):
-    def __init__(self, wrapped: socket.socket, deadline: float) -> None:
-        self._wrapped = wrapped
-        self._deadline = deadline
+class _Reader(io.RawIOBase):
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        self._wrapped.settimeout(_left(self._deadline))
-        return self._wrapped.recv_into(buffer)
+        return self._wire.recv_into(buffer)
 
 
 def _dial(host: str, port: int, deadline: float) -> socket.socket:
     """A connection to one of the host's addresses, tried in order: each has its own time, all of them the deadline."""
     failure = OSError("no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    # As octets: text would be encoded by a codec that Python imports here, and a fork in the middle of that leaves the
+    # child without it for ever.
+    for family, kind, protocol, _, address in socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM):
         attempt = socket.socket(family, kind, protocol)
         try:
             attempt.settimeout(min(_left(deadline), CONNECT_TIMEOUT))

@@ -32,9 +32,13 @@ class SourceStatus(TypedDict):
 
 
 class Source(Protocol):
-    """What a verifier depends on and a guard reports: a source of keys, or an endpoint that is asked."""
+    """What a verifier depends on and a guard reports: a source of keys, or an endpoint that is asked.
+
+    `rouse` begins what a request would begin now, and waits for nothing; `warming` waits.
+    """
 
     def status(self) -> SourceStatus: ...
+    def rouse(self) -> None: ...
     def warming(self) -> Flow[None]: ...
 
 

@@ -13,10 +13,12 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import copy_context
+from dataclasses import replace
 from threading import Lock
 from typing import Final
 
-from ._flow import ExchangeFailed, Flow, Join, Response
+from ._flow import ExchangeFailed, Flow, Join, Request, Response, Transport, arun, run
+from ._io import IO
 
 MOST: Final = 64
 """Exchanges under way at a time, of one transport in one process."""
@@ -78,6 +80,30 @@ class Workers:
                     crew.waiting.remove(job)
             if alone:
                 raise ExchangeFailed("no thread can be started") from None
+
+
+class Threaded:
+    """A blocking transport whose exchanges are made by workers, so that in both colours each ends in its time.
+
+    That goes for what has no time-out of its own, too, such as looking a name up.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._workers = Workers()
+
+    def send(self, request: Request) -> Response:
+        """The answer to `request`, whatever its status. Raises ExchangeFailed when there is none in time."""
+        return run(self._outcome(request), IO)
+
+    async def asend(self, request: Request) -> Response:
+        """`send` from a coroutine."""
+        return await arun(self._outcome(request), IO)
+
+    def _outcome(self, request: Request) -> Flow[Response]:
+        deadline = time.monotonic() + request.timeout
+        exchange = lambda: self._transport.send(replace(request, timeout=left(deadline)))  # noqa: E731
+        return self._workers.outcome(exchange, deadline)
 
 
 def _work(crew: _Crew) -> None:

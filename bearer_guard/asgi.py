@@ -13,6 +13,7 @@ from ._errors import AccessDenied, AuthorityUnavailable
 from ._gate import Gate, deposit
 from ._guard import Guard
 from ._http import IncomingRequest, Refusal
+from ._readiness import ASGIReadiness
 from ._token import AccessToken
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -21,7 +22,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-__all__ = ["BearerMiddleware"]
+__all__ = ["BearerMiddleware", "readiness"]
 
 _POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1; before accept a server answers it with a bare 403
 
@@ -88,6 +89,15 @@ class BearerMiddleware:
 
     def _publish(self, scope: Scope, token: AccessToken | None) -> None:
         deposit(scope, self._gate.guard, token)
+
+
+def readiness(guard: Guard) -> ASGIApp:
+    """An application that answers GET with 200 when every source of `guard` can judge tokens, else with 503.
+
+    Its JSON is `{"ready": ..., "sources": [...]}`, as `Guard.status` has them. It never waits, and begins the fetches
+    that a request would begin. Nothing in it is guarded: mount it where a load balancer asks, and list it in `public`.
+    """
+    return ASGIReadiness(guard)
 
 
 def _exempts(gate: Gate, request: IncomingRequest, scope: Scope) -> bool:

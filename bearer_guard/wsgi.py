@@ -14,11 +14,12 @@ from ._errors import AccessDenied, AuthorityUnavailable
 from ._gate import Gate, deposit
 from ._guard import Guard
 from ._http import IncomingRequest, Refusal
+from ._readiness import WSGIReadiness
 
 if TYPE_CHECKING:  # the standard library's stubs name these; nothing does at run time
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["BearerMiddleware"]
+__all__ = ["BearerMiddleware", "readiness"]
 
 
 class WSGIRequest(IncomingRequest):
@@ -80,6 +81,15 @@ class BearerMiddleware:
             return _answer(guard.refusal(refused, request), start_response)
         deposit(inner, guard, token)
         return _Relay(start_response, lambda refused: guard.refusal(refused, request)).run(self.app, inner)
+
+
+def readiness(guard: Guard) -> WSGIApplication:
+    """An application that answers GET with 200 when every source of `guard` can judge tokens, else with 503.
+
+    Its JSON is `{"ready": ..., "sources": [...]}`, as `Guard.status` has them. It never waits, and begins the fetches
+    that a request would begin. Nothing in it is guarded: mount it where a load balancer asks, and list it in `public`.
+    """
+    return WSGIReadiness(guard)
 
 
 def exempts(gate: Gate, request: IncomingRequest, environ: WSGIEnvironment) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from typing import Any
 
 import pytest
 
 from bearer_guard._answers import Answer, Answers, Flight
+from tests.forks import in_child
 
 YES, NO = {"active": True, "sub": "u1"}, None
 SOON = 10.0
@@ -141,16 +141,35 @@ def test_a_flight_that_outlives_its_deadline_is_replaced_and_lands_without_harm(
     assert kept.board(b"k", 0, time.monotonic() + SOON) == (fresh, False)
 
 
-def test_another_process_waits_for_nobody_and_keeps_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("really", [True, False], ids=["forked", "by its number"])
+def test_a_child_waits_for_nobody_and_keeps_what_is_known(monkeypatch: pytest.MonkeyPatch, really: bool) -> None:
     kept = answers()
     learn(kept, b"known", YES)
     flight, _ = kept.board(b"k", 0, time.monotonic() + SOON)
-    parent = os.getpid()
-    held = threading.Lock()
-    held.acquire()
-    kept._here.lock = held  # a thread of the parent had it when the process was forked
-    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
-    assert kept.find(b"known", 1) == Answer(YES, 0)
-    other, flying = kept.board(b"k", 0, time.monotonic() + SOON)
-    assert flying
-    assert other is not flight
+
+    def child() -> int:
+        other, flying = kept.board(b"k", 0, time.monotonic() + SOON)
+        good = kept.find(b"known", 1) == Answer(YES, 0) and flying and other is not flight
+        return 0 if good and kept.counts() == {"begun": 1, "succeeded": 0, "failed": 0} else 1
+
+    if really:
+        assert in_child(child) == 0
+    else:
+        number = os.getpid() + 100_000
+        monkeypatch.setattr(os, "getpid", lambda: number)
+        assert child() == 0
+
+
+def test_a_child_that_was_forked_in_the_middle_of_a_change_starts_with_nothing() -> None:
+    # The caches are written in Python: what a thread of the parent was doing to them may be half done for ever.
+    kept = answers()
+    learn(kept, b"known", YES)
+    kept._process.here().active._LRUCache__order.clear()  # type: ignore[attr-defined]
+
+    def child() -> int:
+        unknown = kept.find(b"known", 1) is None
+        learn(kept, b"known", YES)
+        return 0 if unknown and kept.find(b"known", 1) == Answer(YES, 0) else 1
+
+    with kept._process.here().lock:
+        assert in_child(child) == 0

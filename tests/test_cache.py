@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import random
 import threading
 import tracemalloc
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 
 from bearer_guard._cache import Entry, TokenCache
 from bearer_guard._jwks import KeySet
+from tests.forks import in_child
 
 KEYS = KeySet(())
 NOW = 1000.0
@@ -271,29 +271,16 @@ def test_threads_that_keep_and_find_at_once_leave_it_bounded_and_right() -> None
     assert 0 < len(cache) <= 50
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_while_a_thread_is_keeping_a_token_leaves_the_child_a_cache_that_works() -> None:
     cache = TokenCache(10)
     cache.keep("before", entry())
-    reading, writing = os.pipe()
-    with cache._room.lock:  # as a thread of the parent would at the moment of the fork
-        child = os.fork()
-    if child == 0:  # pragma: no cover - another process
-        try:
-            found_before = known(cache, "before")
-            cache.keep("after", entry())
-            os.write(writing, b"works" if found_before and known(cache, "after") else b"wrong")
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as answer:
-        from select import select
 
-        ready, _, _ = select([answer], [], [], 30)
-        said = answer.read() if ready else b"hangs"
-    if said == b"hangs":
-        os.kill(child, 9)
-    os.waitpid(child, 0)
-    assert said == b"works"
+    def child() -> int:
+        found_before = known(cache, "before")
+        cache.keep("after", entry())
+        return 0 if found_before and known(cache, "after") else 1
+
+    with cache._room.lock:  # as a thread of the parent would at the moment of the fork
+        assert in_child(child) == 0
     assert known(cache, "before")
     assert not known(cache, "after")

@@ -18,12 +18,13 @@ NAMES = {
         *("UntrustedIssuer", "UnknownKey", "BadSignature", "ExpiredToken", "TokenNotYetValid", "InvalidClaim"),
         *("InactiveToken", "InsufficientScope", "AuthorityUnavailable", "ConfigurationError", "UnguardedRoute"),
     ],
-    "bearer_guard.asgi": ["BearerMiddleware"],
-    "bearer_guard.wsgi": ["BearerMiddleware"],
+    "bearer_guard.asgi": ["BearerMiddleware", "readiness"],
+    "bearer_guard.wsgi": ["BearerMiddleware", "readiness"],
     "bearer_guard.starlette": ["BearerMiddleware", "current_token", "requires"],
     "bearer_guard.werkzeug": ["BearerMiddleware", "current_token", "requires"],
     "bearer_guard.flask": ["BearerMiddleware", "current_token", "protect", "requires"],
     "bearer_guard.testing": ["ABSENT", "BrokenToken", "LocalIssuer", "LocalServer", "Trouble", "encode"],
+    "bearer_guard.transport": ["ExchangeFailed", "Request", "Response", "Transport"],
 }
 
 # Parameter names and defaults, in the order of DESIGN section 3.
@@ -109,7 +110,7 @@ def test_every_public_class_says_what_it_does(name: str) -> None:
 
 @pytest.mark.parametrize("module", [module for module in NAMES if module.count(".")])
 def test_every_adapter_has_the_same_nouns(module: str) -> None:
-    if module == "bearer_guard.testing":
+    if module in ("bearer_guard.testing", "bearer_guard.transport"):
         return
     exported = set(importlib.import_module(module).__all__)
     assert exported >= {"BearerMiddleware"}

@@ -246,6 +246,8 @@ def test_an_exchange_that_nobody_waits_for_any_more_hangs_up() -> None:
             hung_up.set()
 
     with Loopback() as server, HTTPXTransport() as transport:
+        server.page("/", {})
+        transport.send(post(server.url + "/", timeout=20.0))  # so that the client is there before time is short
         server.pages["/"] = drip
         for timeout in (0.1, 1, 10):  # a busy machine may not even connect in a short one
             with pytest.raises(ExchangeFailed, match="in time"):

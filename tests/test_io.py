@@ -76,11 +76,28 @@ async def test_a_coroutine_sends_with_a_coroutine_where_the_transport_has_one(an
     assert transport.loop == anyio_backend
 
 
+async def test_a_coroutine_waits_for_a_blocking_transport_as_long_as_the_request_says() -> None:
+    # The threads of a loop are few: the exchange may not even have begun by then.
+    release = threading.Event()
+
+    class Stuck:
+        def send(self, request: Request) -> Response:
+            assert release.wait(LONG)
+            return Response(status=200)
+
+    request = Request(method="GET", url="https://id.example.com/", timeout=0.05)
+    with pytest.raises(ExchangeFailed, match="no complete answer in time"):
+        await IO.aanswer(Send(request, Stuck()))
+    release.set()
+
+
 async def test_what_a_transport_raises_is_raised_in_both_colours() -> None:
     with pytest.raises(ExchangeFailed):
         IO.answer(Send(REQUEST, Blocking(ExchangeFailed("down"))))
     with pytest.raises(ExchangeFailed):
         await IO.aanswer(Send(REQUEST, Blocking(ExchangeFailed("down"))))
+    with pytest.raises(TimeoutError, match="its own"):
+        await IO.aanswer(Send(REQUEST, Blocking(TimeoutError("its own"))))
 
 
 async def test_foreign_code_runs_in_its_own_colour() -> None:

@@ -149,6 +149,8 @@ def _settle(source: RemoteJWKSet) -> None:
         ({"clock": 0}, "clock must be a callable"),
         ({"ssl_context": "none"}, "ssl_context must be an ssl.SSLContext"),
         ({"proxy": "socks://proxy.example"}, "proxy must be an absolute http URL"),
+        ({"proxy": "http://me:s3cret@proxy.example"}, "proxy must not hold user information: .* give a transport$"),
+        ({"proxy": 5}, "proxy must be an absolute http URL"),
         ({"proxy": "https://proxy.example"}, "proxy must be an http URL"),
         ({"cooldown": -1}, "cooldown must be a number of seconds"),
     ],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Final
 
+from .._process import PerProcess
+
 _REMEMBERED: Final = 10_000
 
 
@@ -17,7 +19,7 @@ class Brake:
     def __init__(self, *, allowed: int = 20, seconds: float = 6.0) -> None:
         self._allowed = allowed
         self._seconds = seconds
-        self._lock = threading.Lock()
+        self._lock: Final = PerProcess(lambda _: threading.Lock())
         self._debts: dict[str, tuple[float, float]] = {}
 
     def wait(self, name: str, now: float) -> float:
@@ -26,7 +28,7 @@ class Brake:
 
     def failed(self, name: str, now: float) -> None:
         """Remember one more failure of `name`."""
-        with self._lock:
+        with self._lock.here():
             debt = min(self._debt(name, now) + self._seconds, self._allowed * self._seconds)
             self._debts.pop(name, None)
             self._debts[name] = (debt, now)

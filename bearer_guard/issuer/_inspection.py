@@ -14,6 +14,7 @@ from .._claims import scopes_of
 from .._errors import InvalidToken
 from .._flow import Flow
 from .._jws import looks_like_jws, media_type
+from .._verifier import verification
 from .._verifiers import JWTVerifier
 from ._client import Client
 from ._dialects import Dialect, TokenRequestRefused
@@ -110,7 +111,7 @@ class Inspection:
             return None if record is None else Found(record.claims, digest)
         for verifier in self._verifiers:
             try:
-                access_token = yield from verifier.decision(token, None)
+                access_token = yield from verification(verifier, token)
             except InvalidToken:
                 continue
             claims = access_token.claims

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar, Final
 
+from .._process import PerProcess
 from ._client import Client
 from ._store import StoredKey, TokenRecord
 
@@ -19,7 +20,7 @@ class MemoryStore:
     blocking: ClassVar[bool] = False
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock: Final = PerProcess(lambda _: threading.Lock())
         self._clients: dict[str, Client] = {}
         self._tokens: dict[bytes, TokenRecord] = {}
         self._used: dict[tuple[str, str], float] = {}
@@ -31,19 +32,19 @@ class MemoryStore:
         return self._clients.get(client_id)
 
     def add_client(self, client: Client) -> bool:
-        with self._lock:
+        with self._lock.here():
             self._brought = self._brought or (client.secret is not None and client.secret.scheme == "scrypt")
             return self._clients.setdefault(client.client_id, client) is client
 
     def client_ids(self) -> Iterable[str]:
-        with self._lock:
+        with self._lock.here():
             return tuple(self._clients)
 
     def has_brought_secrets(self) -> bool:
         return self._brought
 
     def add_token(self, digest: bytes, record: TokenRecord, now: float) -> None:
-        with self._lock:
+        with self._lock.here():
             self._tokens[digest] = record
             self._sweep(now)
 
@@ -52,11 +53,11 @@ class MemoryStore:
         return record if record is not None and now < record.expires_at else None
 
     def remove_token(self, digest: bytes) -> None:
-        with self._lock:
+        with self._lock.here():
             self._tokens.pop(digest, None)
 
     def use_once(self, kind: str, name: str, until: float, now: float) -> bool:
-        with self._lock:
+        with self._lock.here():
             if now < self._used.get((kind, name), now):
                 return False
             self._used[kind, name] = until
@@ -70,14 +71,14 @@ class MemoryStore:
         return self._keys
 
     def add_key(self, key: StoredKey, after: str | None) -> bool:
-        with self._lock:
+        with self._lock.here():
             if after != (self._keys[0].kid if self._keys else None):
                 return False
             self._keys = (key, *self._keys)
             return True
 
     def need_key(self, kid: str, until: float) -> bool:
-        with self._lock:
+        with self._lock.here():
             found = any(key.kid == kid for key in self._keys)
             self._keys = tuple(
                 replace(key, needed_until=max(until, key.needed_until)) if key.kid == kid else key for key in self._keys
@@ -85,7 +86,7 @@ class MemoryStore:
             return found
 
     def drop_key(self, kid: str, needed_until: float) -> None:
-        with self._lock:
+        with self._lock.here():
             self._keys = tuple(key for key in self._keys if key.kid != kid or key.needed_until > needed_until)
 
     def _sweep(self, now: float) -> None:

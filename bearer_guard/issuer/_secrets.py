@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import threading
@@ -21,6 +20,7 @@ from typing import Final, Literal, TypeAlias
 
 from .._flow import Flow, Join
 from .._guessable import guessable
+from .._process import PerProcess
 
 Scheme: TypeAlias = Literal["sha256", "scrypt"]
 
@@ -98,14 +98,20 @@ def _digest(scheme: str, salt: bytes, secret: bytes) -> bytes:
     return hashlib.scrypt(secret, salt=salt, n=2**14, r=8, p=1)  # 16 MiB
 
 
-class SlowComparisons:
-    """Compares brought secrets in two threads, made when first needed, and anew in a forked child."""
+class _Threads:
+    """The two threads of one process, which start when they are first needed, and how many secrets they have to do."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._executor: ThreadPoolExecutor | None = None
-        self._process = 0
-        self._waiting = 0
+        self.lock: Final = threading.Lock()
+        self.waiting = 0
+        self.executor: Final = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="client-secret")
+
+
+class SlowComparisons:
+    """Compares brought secrets in two threads, anew in a forked child."""
+
+    def __init__(self) -> None:
+        self._threads: Final = PerProcess(lambda _: _Threads())
 
     def matches(self, expected: SecretHash, presented: bytes) -> Flow[bool]:
         """`SecretHash.matches` as a flow that never holds up an event loop. Raises Busy."""
@@ -123,17 +129,16 @@ class SlowComparisons:
         return outcome[0]
 
     def _submit(self, compare: Callable[[], None]) -> Future[None]:
-        with self._lock:
-            if self._executor is None or self._process != os.getpid():
-                self._executor = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="client-secret")
-                self._process, self._waiting = os.getpid(), 0
-            if self._waiting >= _WAITING:
+        threads = self._threads.here()
+        with threads.lock:
+            if threads.waiting >= _WAITING:
                 raise Busy
-            self._waiting += 1
-            future: Future[None] = self._executor.submit(compare)
-        future.add_done_callback(self._done)
-        return future
+            threads.waiting += 1
+            future: Future[None] = threads.executor.submit(compare)
 
-    def _done(self, _: Future[None]) -> None:
-        with self._lock:
-            self._waiting -= 1
+        def done(_: Future[None]) -> None:
+            with threads.lock:
+                threads.waiting -= 1
+
+        future.add_done_callback(done)
+        return future

@@ -376,7 +376,7 @@ def test_H09_INT_8_neither_token_nor_secret_is_kept_shown_or_logged(
 
 
 def _entries(subject: IntrospectionVerifier) -> list[Any]:
-    return [subject._answers._here]
+    return [subject._answers._process.here()]
 
 
 def test_H10_INT_4_a_flood_of_made_up_tokens_takes_bounded_room_and_pushes_out_none_in_use(
@@ -388,11 +388,11 @@ def test_H10_INT_4_a_flood_of_made_up_tokens_takes_bounded_room_and_pushes_out_n
     endpoint.answer = reply({"active": False})
     for number in range(100):
         assert ask(guard, f"made-up-{number}", fetches=True).kind == IT
-    assert len(subject._answers._inactive) == 20
-    assert len(subject._answers._active) == 1
+    kept = subject._answers._process.here()
+    assert (len(kept.active), len(kept.inactive)) == (1, 20)
     assert ask(guard, TOKEN, fetches=True).kind == OK
     assert len(endpoint.asked) == 101
-    assert subject._answers._here.flights == {}
+    assert kept.flights == {}
 
 
 def test_H10_INT_4_fifty_requests_with_one_token_make_one_question(endpoint: Endpoint) -> None:

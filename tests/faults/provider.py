@@ -24,11 +24,12 @@ PATIENCE = 20.0
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it came: its line, and its header fields by names in lower case."""
+    """A request as it came: its line, its header fields by names in lower case, and its body."""
 
     method: str
     target: str
     headers: Mapping[str, str]
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ class Provider:
     def close(self) -> None:
         self.closing.set()
         self.gate.set()
-        self._listener.close()
+        stop_listening(self._listener)
 
     def __enter__(self) -> Provider:
         return self
@@ -236,14 +237,36 @@ class Provider:
 
 
 def read_request(connection: socket.socket) -> Asked:
-    """The request line and the header fields, no more."""
+    """A whole request: with octets left unread, closing the connection would be a reset."""
+    head, body = read_head(connection)
+    request_line, *lines = head.decode("latin-1").split("\r\n")
+    method, target, _ = request_line.split(" ")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    while len(body) < int(headers.get("content-length", 0)):
+        body += more_from(connection)
+    return Asked(method, target, headers, body)
+
+
+def read_head(connection: socket.socket) -> tuple[bytes, bytes]:
+    """The request line with the header fields, and what came behind them."""
     octets = b""
     while b"\r\n\r\n" not in octets:
-        more = connection.recv(65536)
-        if not more:
-            raise ValueError("the client is gone")
-        octets += more
-    request_line, *lines = octets.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
-    method, target, _ = request_line.split(" ")
-    fields = (line.partition(":") for line in lines)
-    return Asked(method, target, {name.lower(): value.strip() for name, _, value in fields})
+        octets += more_from(connection)
+    head, _, rest = octets.partition(b"\r\n\r\n")
+    return head, rest
+
+
+def stop_listening(listener: socket.socket) -> None:
+    """Close, and wake the thread that accepts: what it waits for would be accepted once more."""
+    try:
+        listener.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # not everywhere can a listener be shut down, nor twice anywhere
+    listener.close()
+
+
+def more_from(connection: socket.socket) -> bytes:
+    more = connection.recv(65536)
+    if not more:
+        raise ValueError("the client is gone")
+    return more

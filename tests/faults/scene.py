@@ -11,11 +11,23 @@ from typing import Any
 
 import trio
 
-from bearer_guard import AccessDenied, AuthorityUnavailable, Guard, IncomingRequest, JWTVerifier, RemoteJWKSet
+from bearer_guard import (
+    AccessDenied,
+    AuthorityUnavailable,
+    Guard,
+    IncomingRequest,
+    IntrospectionVerifier,
+    JWTVerifier,
+    RemoteJWKSet,
+)
 from tests.faults.provider import PATIENCE, Behaviour, Provider, document
 from tests.tokens import ISSUER, NOW, RESOURCE, T, jwk, signer
 
 JWKS = "/jwks"
+METADATA = "/.well-known/oauth-authorization-server"
+OPENID = "/.well-known/openid-configuration"
+INTROSPECTION = "/introspect"
+ACTIVE = {"active": True, "aud": RESOURCE, "sub": "u1"}
 COLOURS = ("threads", "asyncio", "trio")
 
 
@@ -46,25 +58,10 @@ def keys(*numbers: int) -> dict[str, Any]:
     return {"keys": [key(number) for number in numbers]}
 
 
-class Scene:
-    """One provider, one source of its keys and one guard, all of them real, under a clock of the test's."""
+class Callers:
+    """Who calls an API behind `guard`, in every colour."""
 
-    def __init__(self, provider: Provider, *, discovered: bool = False, **options: Any) -> None:
-        self.provider = provider
-        self.clock = Clock()
-        url = provider.serve(JWKS, document(keys(1), Cache_Control="max-age=600"))
-        settings: dict[str, Any] = {"clock": self.clock, **options}
-        self.source = RemoteJWKSet.discover(provider.url, **settings) if discovered else RemoteJWKSet(url, **settings)
-        self.guard = Guard(JWTVerifier(issuer=ISSUER, audience=RESOURCE, keys=self.source, clock=lambda: NOW, leeway=0))
-
-    @property
-    def fetches(self) -> int:
-        return self.provider.count(JWKS)
-
-    def publish(self, behaviour: Behaviour | dict[str, Any]) -> None:
-        """Let the provider answer so from now on."""
-        given = document(behaviour, Cache_Control="max-age=600") if isinstance(behaviour, dict) else behaviour
-        self.provider.serve(JWKS, given)
+    guard: Guard
 
     def ask(self, presented: str) -> int:
         """The status that a client would see."""
@@ -82,6 +79,31 @@ class Scene:
         """The statuses of these tokens, all asked about at once: by threads, or by tasks of one event loop."""
         return IN_COLOUR[colour](self, presented, workers)
 
+
+class Scene(Callers):
+    """One provider, one source of its keys and one guard, all of them real, under a clock of the test's."""
+
+    def __init__(self, provider: Provider, *, discovered: bool = False, **options: Any) -> None:
+        self.provider = provider
+        self.clock = Clock()
+        url = provider.serve(JWKS, document(keys(1), Cache_Control="max-age=600"))
+        settings: dict[str, Any] = {"clock": self.clock, **options}
+        if discovered:
+            provider.serve(METADATA, document({"issuer": provider.url, "jwks_uri": url}))
+            self.source = RemoteJWKSet.discover(provider.url, **settings)
+        else:
+            self.source = RemoteJWKSet(url, **settings)
+        self.guard = Guard(JWTVerifier(issuer=ISSUER, audience=RESOURCE, keys=self.source, clock=lambda: NOW, leeway=0))
+
+    @property
+    def fetches(self) -> int:
+        return self.provider.count(JWKS)
+
+    def publish(self, behaviour: Behaviour | dict[str, Any]) -> None:
+        """Let the provider answer so from now on."""
+        given = document(behaviour, Cache_Control="max-age=600") if isinstance(behaviour, dict) else behaviour
+        self.provider.serve(JWKS, given)
+
     def settle(self) -> dict[str, Any]:
         """The source's status once no attempt is under way; joins the attempt, so that nothing is waited for longer."""
         attempts = self.source._attempts()
@@ -90,6 +112,26 @@ class Scene:
         if under_way is not None:
             under_way.future.result(PATIENCE)
         return dict(self.source.status())
+
+
+class Introspected(Callers):
+    """One provider, a verifier that asks its introspection endpoint, and one guard, under a clock of the test's."""
+
+    def __init__(self, provider: Provider, **options: Any) -> None:
+        self.provider = provider
+        self.clock = Clock(float(NOW))
+        url = provider.serve(INTROSPECTION, document(ACTIVE))
+        settings: dict[str, Any] = {"audience": RESOURCE, "client_id": "api", "client_secret": "s3cret", **options}
+        self.verifier = IntrospectionVerifier(**{"endpoint": url, "clock": self.clock, **settings})
+        self.guard = Guard(self.verifier)
+
+    @property
+    def questions(self) -> int:
+        return self.provider.count(INTROSPECTION)
+
+    def publish(self, behaviour: Behaviour) -> None:
+        """Let the endpoint answer so from now on."""
+        self.provider.serve(INTROSPECTION, behaviour)
 
 
 def asking(presented: str) -> IncomingRequest:
@@ -118,12 +160,12 @@ def checked_refusal(guard: Guard, refused: AccessDenied | AuthorityUnavailable, 
     return refusal.status
 
 
-def _in_threads(scene: Scene, presented: Sequence[str], workers: int) -> list[int]:
+def _in_threads(scene: Callers, presented: Sequence[str], workers: int) -> list[int]:
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(scene.ask, presented, timeout=PATIENCE))
 
 
-def _in_asyncio(scene: Scene, presented: Sequence[str], workers: int) -> list[int]:
+def _in_asyncio(scene: Callers, presented: Sequence[str], workers: int) -> list[int]:
     del workers
 
     async def all_at_once() -> list[int]:
@@ -132,7 +174,7 @@ def _in_asyncio(scene: Scene, presented: Sequence[str], workers: int) -> list[in
     return asyncio.run(all_at_once())
 
 
-def _in_trio(scene: Scene, presented: Sequence[str], workers: int) -> list[int]:
+def _in_trio(scene: Callers, presented: Sequence[str], workers: int) -> list[int]:
     del workers
     statuses: dict[int, int] = {}
 
@@ -149,7 +191,7 @@ def _in_trio(scene: Scene, presented: Sequence[str], workers: int) -> list[int]:
     return [statuses[place] for place in range(len(presented))]
 
 
-IN_COLOUR: dict[str, Callable[[Scene, Sequence[str], int], list[int]]] = {
+IN_COLOUR: dict[str, Callable[[Callers, Sequence[str], int], list[int]]] = {
     "threads": _in_threads,
     "asyncio": _in_asyncio,
     "trio": _in_trio,
