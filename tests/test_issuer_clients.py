@@ -280,12 +280,11 @@ def test_a_forked_child_compares_in_threads_of_its_own(monkeypatch: pytest.Monke
     clients = Clients()
     client, _ = clients.add(audience=API, secret=BROUGHT)
     assert clients.authenticate(client.client_id, "wrong") is None
-    before = clients._slow._executor
+    before = clients._slow._threads.here()
     monkeypatch.setattr(os, "getpid", lambda: -1)  # what a fork changes, without its other effects on this process
     assert clients.authenticate(client.client_id, BROUGHT) == client
-    assert clients._slow._executor is not before
-    assert before is not None
-    before.shutdown()
+    assert clients._slow._threads.here() is not before
+    before.executor.shutdown()
 
 
 def test_the_brake_remembers_the_names_that_failed_last() -> None:

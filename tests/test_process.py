@@ -11,6 +11,7 @@ import pytest
 from bearer_guard._process import PerProcess
 from bearer_guard.issuer._clients import Clients
 from bearer_guard.issuer._keys import KeyRing
+from bearer_guard.issuer._memory_store import MemoryStore
 from tests.forks import PATIENCE, in_child
 
 
@@ -54,12 +55,16 @@ def test_threads_that_find_themselves_in_a_child_together_share_one(monkeypatch:
 
 
 def test_an_issuer_goes_on_in_a_child_that_was_forked_in_the_middle_of_a_change() -> None:
-    ring, clients = KeyRing(), Clients()
+    clients = Clients()
+    ring = KeyRing(store=clients.store)
 
     def child() -> int:
-        clients.add(audience="https://api.example.com")
+        client, _ = clients.add(audience="https://api.example.com")
+        clients.authenticate(client.client_id, "wrong")
         ring.rotate()
         return len(ring.keys)
 
-    with ring._lock.here(), clients._lock.here():
+    store = clients.store
+    assert isinstance(store, MemoryStore)
+    with store._lock.here(), clients._brake._lock.here():
         assert in_child(child) == 2

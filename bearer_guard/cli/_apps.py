@@ -90,6 +90,13 @@ def under_waitress(app: Any) -> Iterator[str]:
     finally:
         # First the workers: one that has just answered still wakes the loop, through a pipe that must be open.
         server.task_dispatcher.shutdown()
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets, ignore_all=True))
+        open_until_then: dict[int, Any] = {}
+
+        def end_the_loop() -> None:
+            open_until_then.update(sockets)
+            sockets.clear()  # nothing left to wait for; closed later, because this may run before the pipe is written to
+
+        server.trigger.pull_trigger(end_the_loop)
         thread.join()
+        wasyncore.close_all(open_until_then, ignore_all=True)
         listening.close()

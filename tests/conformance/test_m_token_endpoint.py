@@ -256,7 +256,7 @@ def test_m08_every_refusal_is_a_json_object_with_a_code_of_the_rfc_in_its_charac
     refused = {
         bench.ask(**bench.good): (400, "invalid_request"),
         bench.ask(grant_type="password", **bench.good): (400, "unsupported_grant_type"),
-        bench.ask(grant_type="client_credentials\x1f", **bench.good): (400, "unsupported_grant_type"),
+        bench.ask(grant_type="client_credentials\x1f", **bench.good): (400, "invalid_request"),
         bench.ask(**GRANT, **bench.good, scope="nope"): (400, "invalid_scope"),
         bench.ask(**GRANT, **bench.good, resource="https://other.example.com"): (400, "invalid_target"),
         bench.ask(**GRANT, client_id="nobody"): (401, "invalid_client"),
@@ -294,7 +294,7 @@ def test_m12_a_public_client_is_not_for_this_grant(bench: Bench) -> None:
 
 @pytest.mark.parametrize("scope", ["nope", 'a"b', "a nope", "A", "a\x00", "a\tb", "é", "x" * 60_000])
 def test_m13_a_scope_that_is_unknown_malformed_or_not_granted_is_refused(bench: Bench, scope: str) -> None:
-    expected = "invalid_request" if "\0" in scope else "invalid_scope"
+    expected = "invalid_request" if not scope.isprintable() else "invalid_scope"
     assert outcome(bench.ask(**GRANT, **bench.good, scope=scope)) == (400, expected)
 
 

