@@ -72,7 +72,7 @@ class Verifier:
         return begun if isinstance(begun, AccessToken) else await arun(begun, IO)
 
     def _known(self, token: str) -> AccessToken | None:
-        """What is remembered of exactly this text, if it still holds. Raises as `verify` where house rules now refuse it."""
+        """What is remembered of this very text and still holds. Raises as `verify` where house rules now refuse it."""
         del token
         return None
 

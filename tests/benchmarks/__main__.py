@@ -13,18 +13,26 @@ from pathlib import Path
 if os.environ.get("BEARER_GUARD_PLAIN"):
     sys.modules["pybase64"] = None  # type: ignore[assignment]
 
-from tests.benchmarks import tokens
+from tests.benchmarks import threads, tokens
 
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 41
     warnings.simplefilter("ignore")
     parts = [f"# Speed tables\n\n{tokens.environment()}"]
-    for section in (tokens.cold(rounds), tokens.warm(rounds), tokens.refused_cheaply(rounds), tokens.growth(rounds)):
+    measured = (
+        tokens.cold,
+        tokens.warm,
+        tokens.requests,
+        tokens.refused_cheaply,
+        tokens.growth,
+        threads.threads,
+    )
+    for section in (measure(rounds) for measure in measured):
         for part in section:
             print(part, flush=True)
             parts.append(part)
-    for part in tokens.memory():
+    for part in (*tokens.flood(), *tokens.memory()):
         print(part)
         parts.append(part)
     name = "performance-tables-plain.md" if os.environ.get("BEARER_GUARD_PLAIN") else "performance-tables.md"
