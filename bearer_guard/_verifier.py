@@ -104,10 +104,7 @@ def begin(verifier: Verifier, token: str) -> Begun[AccessToken]:
 
 
 def verification(verifier: Verifier, token: str) -> Flow[AccessToken]:
-    """The flow of `verifier` on `token`: its own, or a call of the methods that a subclass overrides."""
-    if not overrides(verifier):
-        begun = verifier._known(token) or verifier._begin(token)
-        return begun if isinstance(begun, AccessToken) else (yield from begun)
+    """The flow that calls the methods which the class of `verifier` overrides."""
     result = yield Call(
         (lambda: verifier.verify(token)) if verifier._blocking else None,
         (lambda: verifier.averify(token)) if verifier._coroutine else None,
