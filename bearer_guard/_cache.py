@@ -112,10 +112,10 @@ class _Room:
             self._left.add(key)
 
     def _let_one_leave(self) -> None:
-        """The oldest of the settled that was not used since its last turn, if it is found soon."""
-        if not self._settled:
-            del self.entries[self._waiting.popleft()]
-            return
+        """The oldest of the settled that was not used since its last turn, if it is found soon.
+
+        Some are settled: all places are taken, and newcomers have few of them.
+        """
         for _ in range(_TURNS):
             entry = self.entries[self._settled[0]]
             if not entry.used:

@@ -64,7 +64,7 @@ def json_object(octets: bytes) -> dict[str, Any]:
     """The JSON object that `octets` spell. Raises ValueError for anything ambiguous or not an object."""
     try:
         text = octets.decode("utf-8")
-        if text.count("[") + text.count("{") > MAX_DEPTH:
+        if len(text) > 2 * MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
             _check_depth(octets)
         value = _decode(text)
         if "\\" in text and "\\u" in text:  # the longer needle takes twenty times as long to be missed

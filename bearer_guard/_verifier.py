@@ -76,7 +76,7 @@ class Verifier:
         return begun if isinstance(begun, AccessToken) else await arun(begun, IO)
 
     def _known(self, token: str) -> AccessToken | None:
-        """What is remembered of this text, if it still holds. Raises as `verify` where house rules now refuse it."""
+        """What is remembered of this very text and still holds. Raises as `verify` where house rules now refuse it."""
         del token
         return None
 
@@ -108,10 +108,7 @@ def begin(verifier: Verifier, token: str) -> Begun[AccessToken]:
 
 
 def verification(verifier: Verifier, token: str) -> Flow[AccessToken]:
-    """The flow of `verifier` on `token`: its own, or a call of the methods that a subclass overrides."""
-    if not overrides(verifier):
-        begun = verifier._known(token) or verifier._begin(token)
-        return begun if isinstance(begun, AccessToken) else (yield from begun)
+    """The flow that calls the methods which the class of `verifier` overrides."""
     result = yield Call(
         (lambda: verifier.verify(token)) if verifier._blocking else None,
         (lambda: verifier.averify(token)) if verifier._coroutine else None,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import random
+import sys
 import threading
+import time
 import tracemalloc
 from bisect import bisect
 from collections import OrderedDict
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 from bearer_guard._cache import Entry, TokenCache
 from bearer_guard._jwks import KeySet
+from bearer_guard.testing import LocalIssuer
 from tests.forks import in_child
 
 KEYS = KeySet(())
@@ -269,6 +272,37 @@ def test_threads_that_keep_and_find_at_once_leave_it_bounded_and_right() -> None
         thread.join()
     assert wrong == []
     assert 0 < len(cache) <= 50
+
+
+def test_a_hit_does_not_let_go_of_the_interpreter_lock_beside_a_busy_thread() -> None:
+    # Whoever lets go waits for a switch interval. It is long here, so that one lost lock shows in how far the other came.
+    issuer = LocalIssuer("https://api.example.com")
+    verifier, token = issuer.verifier(cache_size=10), issuer.token()
+    verifier.verify(token)
+    stop, turns, before = threading.Event(), [0], sys.getswitchinterval()
+
+    def spin() -> None:
+        while not stop.is_set():
+            turns[0] += 1
+
+    busy = threading.Thread(target=spin)
+    sys.setswitchinterval(0.1)
+    busy.start()
+    progress = []
+    try:
+        for _ in range(50):  # the machine may take the processor away for longer than the interval
+            time.sleep(0)
+            begun = turns[0]
+            for _ in range(100):
+                verifier.verify(token)
+            progress.append(turns[0] - begun)
+            if not progress[-1]:
+                break
+    finally:
+        sys.setswitchinterval(before)
+        stop.set()
+        busy.join()
+    assert progress[-1] == 0
 
 
 def test_a_fork_while_a_thread_is_keeping_a_token_leaves_the_child_a_cache_that_works() -> None:

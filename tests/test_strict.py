@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import math
+import runpy
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bearer_guard import _strict
 from bearer_guard._strict import MAX_DEPTH, b64url_decode, b64url_encode, json_object
 from tests.quick import within
 
@@ -52,6 +55,26 @@ def by_arithmetic(text: bytes) -> bytes | None:
         number = number << 6 | URL_ALPHABET.index(octet)
     length, unused = divmod(len(text) * 6, 8)
     return None if unused == 6 or number % 2**unused else (number >> unused).to_bytes(length, "big")
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["pybase64", "standard library"])
+def test_one_octet_changed_anywhere_is_judged_alike_by_both_decoders(
+    fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = b64url_decode
+    if not fast:
+        monkeypatch.setitem(sys.modules, "pybase64", None)
+        decode = runpy.run_path(_strict.__file__)["b64url_decode"]
+    for length in range(9):
+        good = b"Aw-_AQgw8"[:length]
+        for position in range(length):
+            for octet in range(256):
+                text = good[:position] + bytes([octet]) + good[position + 1 :]
+                try:
+                    found = decode(text)
+                except ValueError:
+                    found = None
+                assert found == by_arithmetic(text), text
 
 
 @settings(deadline=None, max_examples=500)

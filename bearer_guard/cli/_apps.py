@@ -94,7 +94,7 @@ def under_waitress(app: Any) -> Iterator[str]:
 
         def end_the_loop() -> None:
             open_until_then.update(sockets)
-            sockets.clear()  # nothing left to wait for; closed later, because this may run before the pipe is written to
+            sockets.clear()  # closed later: this may run before the pipe is written to
 
         server.trigger.pull_trigger(end_the_loop)
         thread.join()

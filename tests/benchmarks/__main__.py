@@ -26,7 +26,7 @@ from typing import Any
 if os.environ.get("BEARER_GUARD_PLAIN"):
     sys.modules["pybase64"] = None  # type: ignore[assignment]
 
-from tests.benchmarks import cold, growth, in_process, introspection, record, report, servers, tokens
+from tests.benchmarks import cold, growth, in_process, introspection, record, report, servers, threads, tokens
 from tests.benchmarks.paired import table
 
 Measured = tuple[dict[str, Any], int]
@@ -39,8 +39,13 @@ def measure_tokens(quick: bool) -> Measured:
 
 def measure_cache(quick: bool) -> Measured:
     rounds = 5 if quick else 31
-    parts = [*tokens.warm(rounds), *tokens.refused_cheaply(rounds)]
+    parts = [*tokens.warm(rounds), *tokens.flood(), *tokens.refused_cheaply(rounds)]
     return {"text": "\n".join(parts)}, rounds
+
+
+def measure_threads(quick: bool) -> Measured:
+    rounds = 3 if quick else 11
+    return {"text": "\n".join(threads.threads(rounds))}, rounds
 
 
 def measure_requests(quick: bool) -> Measured:
@@ -76,6 +81,7 @@ def measure_issuance(quick: bool) -> Measured | None:
 SECTIONS: dict[str, Callable[[bool], Measured | None]] = {
     "tokens": measure_tokens,
     "cache": measure_cache,
+    "threads": measure_threads,
     "requests": measure_requests,
     "servers": measure_servers,
     "growth": measure_growth,

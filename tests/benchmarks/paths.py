@@ -10,7 +10,7 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -19,19 +19,15 @@ if os.environ.get("BEARER_GUARD_PLAIN"):
     sys.modules["pybase64"] = None  # type: ignore[assignment]
 
 from bearer_guard import (
-    AccessDenied,
-    AuthorityUnavailable,
     Guard,
     JWTVerifier,
-    RemoteJWKSet,
     SharedSecret,
     StaticJWKSet,
     asgi,
     wsgi,
 )
-from bearer_guard._flow import Request, Response
-from bearer_guard._jws import compact
 from tests.benchmarks.material import ALGORITHMS, AUDIENCE, ISSUER, Material
+from tests.benchmarks.refused import refusals
 from tests.benchmarks.requests import asgi_batch, wsgi_batch
 
 NOW = 1_800_000_000
@@ -69,45 +65,11 @@ def paths() -> dict[str, Path]:
         found[f"bare {kind}"] = Path(batch(None, tokens), counts=False)
         found[f"{kind} cold"] = Path(batch(partial(middleware, guard=cold), tokens), (f"bare {kind}", raw))
         found[f"{kind} warm"] = Path(batch(partial(middleware, guard=warm), tokens), (f"bare {kind}", digest))
-    found |= {f"refused: {name}": Path(batch) for name, batch in refusals(materials).items()}
-    found["refused: expired"] = Path(found["refused: expired"].batch, (raw,))
+    rs256 = materials["RS256"]
+    below = {"expired": ("RS256 check and json.loads",)}
+    for name, batch in refusals(rs256, TOKENS).items():
+        found[f"refused: {name}"] = Path(batch, below.get(name, ()))
     return found
-
-
-def refusals(materials: Mapping[str, Material]) -> dict[str, Batch]:
-    """What a stranger's token costs that needs no arithmetic, and one that has expired."""
-    material = materials["RS256"]
-    remote = RemoteJWKSet("https://id.example.com/jwks", clock=lambda: 0.0, transport=_Publishing(material.jwk()))
-    verifier = JWTVerifier(issuer=ISSUER, audience=AUDIENCE, keys=remote, clock=lambda: NOW)
-    verifier.verify(material.tokens[0])
-    header = json.dumps({"alg": "RS256", "typ": "at+jwt", "kid": "another"}, separators=(",", ":")).encode()
-    payload = json.dumps(material.claims(0), separators=(",", ":")).encode()
-    stranger = compact(header, payload, lambda _: bytes(256))
-    for _ in range(3):  # now the budget of refetches is spent, and the clock stands still
-        _refused(verifier, stranger)
-    late = JWTVerifier(
-        issuer=ISSUER,
-        audience=AUDIENCE,
-        keys=SharedSecret(materials["HS256"].private_key),
-        clock=lambda: NOW + 100_000,
-    )
-    cases = {
-        "over-long token": (verifier, "a" * 65_536),
-        "unknown kid": (verifier, stranger),
-        "another alphabet": (verifier, material.tokens[0].replace(".", "~", 1)),
-        "expired": (late, materials["HS256"].tokens[0]),
-    }
-    return {name: _refusing(*case) for name, case in cases.items()}
-
-
-class _Publishing:
-    """A transport that answers every request with the same key set."""
-
-    def __init__(self, jwk: dict[str, Any]) -> None:
-        self._body = json.dumps({"keys": [jwk]}).encode()
-
-    def send(self, request: Request) -> Response:
-        return Response(status=200, headers={"content-type": "application/jwk-set+json"}, body=self._body)
 
 
 def _verifier(material: Material, **options: Any) -> JWTVerifier:
@@ -123,18 +85,6 @@ def _verifier(material: Material, **options: Any) -> JWTVerifier:
 def _verifying(material: Material, **options: Any) -> Batch:
     verify, tokens = _verifier(material, **options).verify, material.tokens
     return lambda: [verify(token) for token in tokens]
-
-
-def _refused(verifier: JWTVerifier, token: str) -> None:
-    try:
-        verifier.verify(token)
-    except (AccessDenied, AuthorityUnavailable):
-        return
-    raise AssertionError("accepted")
-
-
-def _refusing(verifier: JWTVerifier, token: str) -> Batch:
-    return lambda: [_refused(verifier, token) for _ in range(TOKENS)]
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ def text(figures: dict[str, Any]) -> str:
 RENDERERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "tokens": cold.render,
     "cache": text,
+    "threads": text,
     "requests": in_process.render,
     "servers": servers.render,
     "growth": growth.render,
