@@ -1,0 +1,264 @@
+"""What happens to each contender. A scenario returns what it found, by the names of the table's rows.
+
+What is found is text or a number; numbers of several rounds become a range. `QUICK` scenarios run one after another in
+one process; each of `PATIENT` may last until somebody gives up, so that it has a process of its own and runs once;
+`PACED` ones measure latencies, so that little else may run beside them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from statistics import median, quantiles
+from typing import Any
+
+from tests.benchmarks.faults.provider import BOMB_MEGABYTES
+from tests.benchmarks.faults.stage import ABSENT, GIVE_UP, Answer, Stage, key
+
+Found = dict[str, "str | float"]
+Scenario = Callable[[Stage], Found]
+
+STRANGERS = 1000
+STORM = 15.0
+"""Seconds after which no further token of a thousand is presented."""
+RATE = 250.0
+SECONDS = 1.2
+PATIENCE = 3.0
+"""Seconds that a paced request is waited for."""
+QUICK_FAULTS = ("500", "HTML", "{}", "reset")
+SLOW_FAULTS = ("gzip bomb", "slow drip", "hang")
+FAULTS = (*QUICK_FAULTS, *SLOW_FAULTS)
+
+# A post-quantum key as RFC 9964 has it, and one whose modulus is no number.
+POST_QUANTUM = {"kty": "AKP", "alg": "ML-DSA-44", "use": "sig", "kid": "pq", "pub": "A" * 1750}
+MALFORMED = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "odd", "n": "!", "e": "AQAB"}
+
+
+def cold_start(stage: Stage) -> Found:
+    """30 requests at once, and the provider takes a tenth of a second."""
+    stage.provider.delay = 0.1
+    stage.prepare()
+    answers = stage.ask([stage.good()] * 30)
+    return {"cold_30": _fetches(stage.provider.fetches, answers)}
+
+
+def cold_start_tasks(stage: Stage) -> Found:
+    stage.provider.delay = 0.1
+    stage.prepare()
+    answers = stage.ask([stage.good()] * 200)
+    return {"cold_200": _fetches(stage.provider.fetches, answers)}
+
+
+def cold_start_threads(stage: Stage) -> Found:
+    stage.provider.delay = 0.1
+    stage.prepare()
+    answers = stage.ask([stage.good()] * 64, how="threads")
+    return {"cold_64": "no blocking call" if answers is None else _fetches(stage.provider.fetches, answers)}
+
+
+def forty_strangers(stage: Stage) -> Found:
+    stage.warm()
+    before = stage.provider.fetches
+    stage.ask(stage.strangers(40), at_once=1)
+    return {"strangers_40": stage.provider.fetches - before}
+
+
+def rotated_at_once(stage: Stage) -> Found:
+    stage.warm()
+    stage.provider.keys = [key(1), key(2)]
+    return {"rotated": stage.ask_one(stage.good(2)).outcome}
+
+
+def odd_keys(stage: Stage) -> Found:
+    found: Found = {}
+    sets: dict[str, list[dict[str, Any]]] = {
+        "post_quantum": [POST_QUANTUM, key(1)],
+        "malformed": [MALFORMED, key(1)],
+        "no_kid": [key(2, kid=ABSENT), key(1)],
+        "no_alg": [key(1, alg=ABSENT)],
+    }
+    for name, keys in sets.items():
+        stage = stage.beside()
+        stage.provider.keys = keys
+        stage.prepare()
+        found[name] = stage.ask_one(stage.good()).outcome
+    return found
+
+
+def odd_tokens(stage: Stage) -> Found:
+    stage.warm()
+    return {
+        "no_exp": stage.ask_one(stage.good(exp=ABSENT)).outcome,
+        "nbf_ahead": stage.ask_one(stage.good(nbf=int(time.time()) + 3600)).outcome,
+        "unknown_crit": stage.ask_one(stage.good(header={"crit": ["house-rule"], "house-rule": 1})).outcome,
+        "padded": stage.ask_one(stage.good() + "==").outcome,
+    }
+
+
+def after_a_stranger(stage: Stage) -> Found:
+    stage.warm()
+    stage.provider.how = "503"
+    stage.ask_one(stage.stranger())
+    return {"after_stranger": stage.ask_one(stage.good()).outcome}
+
+
+def old_and_503(stage: Stage) -> Found:
+    stage.warm(short=True)
+    stage.provider.how = "503"
+    stage.grow_old()
+    return {"old_503": stage.ask_one(stage.good()).outcome}
+
+
+def old_and_slow(stage: Stage) -> Found:
+    stage.warm(short=True)
+    stage.provider.delay = 2.0
+    stage.grow_old()
+    answer = stage.ask_one(stage.good())
+    return {"old_slow": round(answer.seconds, 1) if answer.outcome == "admitted" else answer.outcome}
+
+
+def ten_rotations(stage: Stage) -> Found:
+    """100 requests a second; ten times a key is added, one removed, and from then on tokens are signed by the new."""
+    stage.warm()
+    before, stage.provider.delay = stage.provider.fetches, 0.02
+    stage.begin(100.0, 3.3, PATIENCE)
+    for number in range(2, 12):
+        time.sleep(0.3)
+        stage.provider.keys = [key(number - 1), key(number)]
+        stage.present(stage.good(number))
+    answers = stage.gather(3.3, PATIENCE)
+    return {"rotations_lost": _lost(answers), "rotations_fetches": stage.provider.fetches - before}
+
+
+def storm(how: str) -> Scenario:
+    def strangers(stage: Stage) -> Found:
+        stage.warm()
+        stage.provider.how = how
+        before = stage.provider.fetches
+        good = stage.good()
+        tokens = [good if place % 50 == 49 else token for place, token in enumerate(stage.strangers(STRANGERS))]
+        answers = stage.ask(tokens, at_once=50, limit=STORM)
+        assert answers is not None
+        asked = sum(answer.outcome != "not asked" for answer in answers)
+        within = "" if asked == len(tokens) else f" (by the first {asked} tokens, in {STORM:.0f} s)"
+        good_ones = [answer for place, answer in enumerate(answers) if place % 50 == 49 and place < asked]
+        good_ones.append(stage.ask_one(good))
+        fetched: str | float = stage.provider.fetches - before
+        return {
+            f"storm_{how}_fetches": f"{fetched}{within}" if within else fetched,
+            f"storm_{how}_lost": _lost(good_ones),
+        }
+
+    strangers.__name__ = f"storm_{how}"
+    return strangers
+
+
+def old_and(how: str) -> Scenario:
+    """Five requests at once after the keys have become too old, to see what they get and how long the last one waits."""
+
+    def keys_are_old(stage: Stage) -> Found:
+        stage.warm(short=True)
+        stage.provider.how = how
+        stage.grow_old()
+        before = stage.peak()
+        said = _together(stage)
+        if how == "gzip bomb":
+            time.sleep(1.0)  # whatever happens behind the answers
+            said += _grown(stage.peak() - before)
+        return {f"old_{how}": said}
+
+    keys_are_old.__name__ = f"old_{how}"
+    return keys_are_old
+
+
+def cold_and(how: str) -> Scenario:
+    """Five requests at once, and no keys have ever been fetched."""
+
+    def no_keys(stage: Stage) -> Found:
+        stage.provider.how = how
+        before = stage.peak()
+        stage.prepare()
+        said = _together(stage)
+        return {f"cold_{how}": said + (_grown(stage.peak() - before) if how == "gzip bomb" else "")}
+
+    no_keys.__name__ = f"cold_{how}"
+    return no_keys
+
+
+def paced_calm(stage: Stage) -> Found:
+    stage.warm()
+    stage.begin(RATE, SECONDS, PATIENCE)
+    return _latencies("calm", stage.gather(SECONDS, PATIENCE))
+
+
+def paced_rotation(stage: Stage) -> Found:
+    """The key changes after a third of the time; the provider takes a twentieth of a second."""
+    stage.warm()
+    stage.provider.delay = 0.05
+    stage.begin(RATE, SECONDS, PATIENCE)
+    time.sleep(SECONDS / 3)
+    stage.provider.keys = [key(1), key(2)]
+    stage.present(stage.good(2))
+    return _latencies("rotation", stage.gather(SECONDS, PATIENCE))
+
+
+def paced_outage(stage: Stage) -> Found:
+    """The keys have become too old, and the provider accepts connections and says nothing."""
+    stage.warm(short=True)
+    stage.provider.how = "hang"
+    stage.grow_old()
+    stage.begin(RATE, SECONDS, PATIENCE)
+    return _latencies("outage", stage.gather(SECONDS, PATIENCE))
+
+
+def _fetches(fetches: int, answers: Sequence[Answer] | None) -> str | float:
+    assert answers is not None
+    lost = sum(answer.outcome != "admitted" for answer in answers)
+    return f"{fetches}, {lost} of {len(answers)} lost" if lost else fetches
+
+
+def _lost(answers: Sequence[Answer]) -> str:
+    return f"{sum(answer.outcome != 'admitted' for answer in answers)} of {len(answers)}"
+
+
+def _together(stage: Stage) -> str:
+    answers = stage.ask([stage.good()] * 5, give_up=GIVE_UP)
+    assert answers is not None
+    outcomes = Counter(answer.outcome for answer in answers)
+    said = " / ".join(outcome for outcome, _ in outcomes.most_common())
+    longest = max(answer.seconds for answer in answers)
+    return f"{said} > {GIVE_UP:.0f} s" if "hangs" in outcomes else f"{said} {longest:.1f} s"
+
+
+def _grown(megabytes: float) -> str:
+    return f", {megabytes:.0f} MB" if megabytes > BOMB_MEGABYTES / 4 else ""
+
+
+def _latencies(name: str, answers: Sequence[Answer]) -> Found:
+    milliseconds = [answer.seconds * 1000 for answer in answers]
+    return {
+        f"{name}_p50": round(median(milliseconds), 2),
+        f"{name}_p99": round(quantiles(milliseconds, n=100)[98], 1),
+        f"{name}_lost": sum(answer.outcome != "admitted" for answer in answers),
+    }
+
+
+QUICK: tuple[Scenario, ...] = (
+    cold_start,
+    cold_start_tasks,
+    cold_start_threads,
+    forty_strangers,
+    rotated_at_once,
+    odd_keys,
+    odd_tokens,
+    after_a_stranger,
+    old_and_503,
+    old_and_slow,
+    ten_rotations,
+    *(storm(how) for how in ("well", "reset", "429")),
+    *(old_and(how) for how in QUICK_FAULTS),
+    *(cold_and(how) for how in QUICK_FAULTS),
+)
+PATIENT: tuple[Scenario, ...] = tuple(make(how) for how in SLOW_FAULTS for make in (old_and, cold_and))
+PACED: tuple[Scenario, ...] = (paced_calm, paced_rotation, paced_outage)
