@@ -6,9 +6,11 @@ pooled connection dead. It sends no Cache-Control: each client's keys are as old
 
 from __future__ import annotations
 
+import atexit
 import gzip
 import ipaddress
 import json
+import shutil
 import socket
 import ssl
 import struct
@@ -176,6 +178,7 @@ BEHAVIOURS: dict[str, Callable[[Provider, socket.socket, str], None]] = {
 def authority() -> tuple[Path, Path]:
     """Files of a local certificate authority and of what the server needs: its certificate and key, for 127.0.0.1."""
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     now = datetime.now(UTC)
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     root_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a local test authority")])

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from tests.benchmarks.faults.contenders import Contender, contender
 from tests.benchmarks.faults.provider import Provider, authority, bomb, server_context
-from tests.benchmarks.faults.scenarios import PACED, PATIENT, QUICK, Found, Scenario
+from tests.benchmarks.faults.scenarios import HEAVY, PACED, PATIENT, QUICK, Found, Scenario
 from tests.benchmarks.faults.stage import Hung, Process, Runs, Stage, make_keys
 
-QUICK_AT_ONCE = 7
+QUICK_AT_ONCE = 6
 PATIENT_AT_ONCE = 14
-PACED_AT_ONCE = 1
+HEAVY_AT_ONCE = 2
 
 
 @dataclass
@@ -41,7 +41,7 @@ def look_up(name: str, pythons: Sequence[str]) -> Runs | str:
         try:
             process = Process(python, name)
         except OSError as failure:
-            reason = f"{python}: {failure.strerror}"
+            reason = f"the interpreter does not start: {failure.strerror}"
             continue
         try:
             versions = process.call("versions", patience=60)
@@ -99,9 +99,14 @@ def measure(names: Sequence[str], pythons: Sequence[str], rounds: int) -> Result
             else:
                 results.runs.append(found)
     everyone = results.runs
-    _in_parallel(PACED_AT_ONCE, [(runs, PACED) for _ in range(rounds) for runs in everyone], results)
-    _in_parallel(PATIENT_AT_ONCE, [(runs, (scenario,)) for scenario in PATIENT for runs in everyone], results)
-    _in_parallel(QUICK_AT_ONCE, [(runs, QUICK) for _ in range(rounds) for runs in everyone], results)
+    for runs in everyone:
+        play(runs, PACED * rounds, results)
+    _in_parallel(HEAVY_AT_ONCE, [(runs, (scenario,)) for scenario in HEAVY for runs in everyone], results)
+    patient = [(runs, (scenario,)) for scenario in PATIENT for runs in everyone]
+    with ThreadPoolExecutor(1) as beside:  # they do little but wait
+        waiting = beside.submit(_in_parallel, PATIENT_AT_ONCE, patient, results)
+        _in_parallel(QUICK_AT_ONCE, [(runs, QUICK) for _ in range(rounds) for runs in everyone], results)
+        waiting.result()
     return results
 
 

@@ -51,10 +51,9 @@ class Process:
     """A worker, told by lines of JSON what to do."""
 
     def __init__(self, python: str, name: str) -> None:
-        lowered = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         trust = str(authority()[0])
         environment = {
-            **{name: value for name, value in lowered.items() if not name.startswith(("PYTHON", "COVERAGE"))},
+            **{name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
             "SSL_CERT_FILE": trust,
             "REQUESTS_CA_BUNDLE": trust,
             "PYTHONPATH": str(ROOT),
@@ -157,6 +156,9 @@ class Stage:
 
     def grow_old(self) -> None:
         self._process.call("grow_old", patience=30)
+
+    def cool_down(self) -> None:
+        self._process.call("cool_down", patience=30)
 
     def good(self, number: int = 1, header: dict[str, Any] | None = None, **claims: Any) -> str:
         """A good token by key `number`, or with these differences."""

@@ -72,6 +72,9 @@ class Worker:
     def grow_old(self) -> None:
         self.contender.grow_old()
 
+    def cool_down(self) -> None:
+        self.contender.cool_down()
+
     def begin(self, *, token: str, rate: float, seconds: float, give_up: float) -> None:
         """Ask about `token`, or what `present` says later, `rate` times a second, whatever becomes of it."""
         self.load = Load(self, token, rate, seconds, give_up)
@@ -92,8 +95,7 @@ class Worker:
         task = asyncio.ensure_future(self.contender.averify(token))
         done, _ = await asyncio.wait({task}, timeout=give_up)
         took = time.perf_counter() - due
-        if not done:
-            task.cancel()
+        if not done:  # and is left to itself: cancelled, it might let others go on
             return "hangs", took, ""
         return self._judged(task.exception(), took)
 

@@ -43,7 +43,7 @@ class Contender(Protocol):
 
     `title` heads its column, `distribution` is installed, `also` are further distributions whose versions matter. It
     talks https if `https`; `issuer_suffix` and `jwks_path` say where its provider has things. `settings` says how it
-    is set up, `age` how its keys are made old.
+    is set up, `age` how its keys are made old, `pause` how its cool-down passes.
     """
 
     title: ClassVar[str]
@@ -54,6 +54,7 @@ class Contender(Protocol):
     jwks_path: ClassVar[str]
     settings: ClassVar[str]
     age: ClassVar[str]
+    pause: ClassVar[str]
     coroutines: ClassVar[bool]
     threads: ClassVar[bool]
 
@@ -75,6 +76,9 @@ class Contender(Protocol):
     def grow_old(self) -> None:
         """Let the keys' age pass."""
 
+    def cool_down(self) -> None:
+        """Let the time pass in which an unknown kid fetches nothing, and not the keys' age."""
+
 
 class Base:
     """What most contenders have in common."""
@@ -83,6 +87,7 @@ class Base:
     https: ClassVar[bool] = False
     issuer_suffix: ClassVar[str] = ""
     jwks_path: ClassVar[str] = "/jwks"
+    pause: ClassVar[str] = "it has none"
     coroutines: ClassVar[bool] = False
     threads: ClassVar[bool] = False
 
@@ -100,6 +105,9 @@ class Base:
 
     def grow_old(self) -> None:
         time.sleep(SHORT + 0.25)
+
+    def cool_down(self) -> None:
+        """Nothing, for a library that has no such time."""
 
 
 class Refused(Exception):

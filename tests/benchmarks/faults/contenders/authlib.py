@@ -8,7 +8,7 @@ from tests.benchmarks.faults.contenders import Base, Target
 
 
 class Authlib(Base):
-    title = "Authlib"
+    title = "Authlib, joserfc"
     distribution = "authlib"
     also = ("joserfc",)
     settings = (

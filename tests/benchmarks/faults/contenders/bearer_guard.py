@@ -13,6 +13,7 @@ class BearerGuard(Base):
     distribution = "bearer-guard"
     settings = "JWTVerifier(issuer, audience), the keys discovered; a refusal is AccessDenied, an error 503"
     age = "the parameter clock, set 601 s ahead"
+    pause = "the same clock, 31 s"
     coroutines = threads = True
 
     _verifier: Any
@@ -39,6 +40,9 @@ class BearerGuard(Base):
 
     def grow_old(self) -> None:
         self._ahead += 601
+
+    def cool_down(self) -> None:
+        self._ahead += 31
 
 
 CONTENDER = BearerGuard

@@ -13,6 +13,7 @@ class FastMCP(Base):
     also = ("joserfc",)
     settings = "JWTVerifier(jwks_uri, issuer, audience); a refusal is None, which is its answer to every trouble"
     age = "no parameter: time.monotonic of its module, set 3,601 s ahead"
+    pause = "the same clock, 31 s"
     coroutines = True
 
     _verifier: Any
@@ -37,6 +38,9 @@ class FastMCP(Base):
 
     def grow_old(self) -> None:
         self._clock.ahead += 3601
+
+    def cool_down(self) -> None:
+        self._clock.ahead += 31
 
 
 CONTENDER = FastMCP

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.benchmarks.faults.contenders import SHORT, Base, Target
+from tests.benchmarks.faults.contenders import SHORT, Base, Clock, Target
 
 
 class Guardpost(Base):
@@ -15,13 +15,18 @@ class Guardpost(Base):
         "InvalidTokenError, which it lets through"
     )
     age = f"cache_time={SHORT}, and waiting"
+    pause = "time.time of guardpost.jwks.caching, 121 s: a shorter refresh_time would be over too soon"
     coroutines = True
 
     _validator: Any
+    _clock: Clock
 
     def prepare(self, target: Target, *, short: bool) -> None:
+        from guardpost.jwks import caching
         from guardpost.jwts import JWTValidator
 
+        self._clock = Clock("time")
+        self._clock.put_into(caching)
         self._validator = JWTValidator(
             authority=target.issuer,
             valid_issuers=[target.issuer],
@@ -37,6 +42,9 @@ class Guardpost(Base):
         from jwt import InvalidTokenError
 
         return isinstance(failure, AuthException | InvalidTokenError)
+
+    def cool_down(self) -> None:
+        self._clock.ahead += 121
 
 
 CONTENDER = Guardpost

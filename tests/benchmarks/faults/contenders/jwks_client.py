@@ -13,6 +13,7 @@ class JWKSClient(Base):
     distribution = "jwks-client"
     settings = "JWTVerifier(JWKSClient(url), algorithms, audience, issuer); a refusal is InvalidTokenError"
     age = "the parameter clock, set 301 s ahead"
+    pause = "the same clock, 31 s"
     coroutines = True
 
     _verifier: Any
@@ -36,6 +37,9 @@ class JWKSClient(Base):
 
     def grow_old(self) -> None:
         self._ahead += 301
+
+    def cool_down(self) -> None:
+        self._ahead += 31
 
 
 CONTENDER = JWKSClient

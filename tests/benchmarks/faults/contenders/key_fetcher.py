@@ -15,6 +15,7 @@ class KeyFetcher(Base):
         "JWTKeyNotFoundError, JWTFormatError or JWTInvalidIssuerError"
     )
     age = f"cache_ttl={SHORT}, and waiting"
+    pause = "no parameter: the entry that its aiocache keeps for 300 s is dropped"
     coroutines = True
 
     _fetcher: Any
@@ -37,6 +38,11 @@ class KeyFetcher(Base):
         from pyjwt_key_fetcher.errors import JWTFormatError, JWTInvalidIssuerError, JWTKeyNotFoundError
 
         return isinstance(failure, InvalidTokenError | JWTKeyNotFoundError | JWTFormatError | JWTInvalidIssuerError)
+
+    def cool_down(self) -> None:
+        from pyjwt_key_fetcher.provider import Provider
+
+        Provider._fetch_jwk_map.cache._cache.clear()
 
 
 CONTENDER = KeyFetcher

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.benchmarks.faults.contenders import SHORT, Base, Target
+from tests.benchmarks.faults.contenders import SHORT, Base, Clock, Target
 
 
 class PyJWT(Base):
@@ -15,14 +15,18 @@ class PyJWT(Base):
         "PyJWKClientConnectionError and all else an error"
     )
     age = f"lifespan={SHORT}, and waiting"
+    pause = "time.monotonic of jwt.jwks_client, 31 s: a shorter cooldown_duration would be over too soon"
     threads = True
 
     _client: Any
+    _clock: Clock
     _target: Target
 
     def prepare(self, target: Target, *, short: bool) -> None:
-        from jwt import PyJWKClient
+        from jwt import PyJWKClient, jwks_client
 
+        self._clock = Clock("monotonic")
+        self._clock.put_into(jwks_client)
         self._target = target
         self._client = PyJWKClient(target.jwks_uri, **({"lifespan": SHORT} if short else {}))
 
@@ -37,6 +41,9 @@ class PyJWT(Base):
         import jwt
 
         return isinstance(failure, jwt.InvalidTokenError) or type(failure) is jwt.PyJWKClientError
+
+    def cool_down(self) -> None:
+        self._clock.ahead += 31
 
 
 CONTENDER = PyJWT

@@ -11,9 +11,8 @@ class RyJWT(Base):
     title = "ryjwt"
     distribution = "ryjwt"
     settings = "JWKSClient(url, algorithms, audience, issuer); a refusal is InvalidTokenError, JWKSFetchError an error"
-    age = (
-        "its cache_lifetime is at least its cooldown of 30 s, so time.monotonic of its module, set 901 s ahead"
-    )
+    age = "its cache_lifetime is at least its cooldown of 30 s, so time.monotonic of its module, set 901 s ahead"
+    pause = "the same clock, 31 s"
     coroutines = threads = True
 
     _client: Any
@@ -25,9 +24,7 @@ class RyJWT(Base):
         del short
         self._clock = Clock("monotonic")
         self._clock.put_into(_jwks_client)
-        self._client = JWKSClient(
-            target.jwks_uri, algorithms=["RS256"], audience=target.audience, issuer=target.issuer
-        )
+        self._client = JWKSClient(target.jwks_uri, algorithms=["RS256"], audience=target.audience, issuer=target.issuer)
 
     def verify(self, token: str) -> object:
         return self._client.decode(token)
@@ -42,6 +39,9 @@ class RyJWT(Base):
 
     def grow_old(self) -> None:
         self._clock.ahead += 901
+
+    def cool_down(self) -> None:
+        self._clock.ahead += 31
 
 
 CONTENDER = RyJWT
