@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from tests.benchmarks.faults.contenders import Contender, contender
 from tests.benchmarks.faults.provider import Provider, authority, bomb, server_context
-from tests.benchmarks.faults.scenarios import HEAVY, PACED, PATIENT, QUICK, Found, Scenario
+from tests.benchmarks.faults.scenarios import HEAVY, ONCE, PACED, PATIENT, REPEATED, Found, Scenario
 from tests.benchmarks.faults.stage import Hung, Process, Runs, Stage, make_keys
 
-QUICK_AT_ONCE = 6
+QUICK_AT_ONCE = 3
 PATIENT_AT_ONCE = 14
 HEAVY_AT_ONCE = 2
 
@@ -44,7 +44,7 @@ def look_up(name: str, pythons: Sequence[str]) -> Runs | str:
             reason = f"the interpreter does not start: {failure.strerror}"
             continue
         try:
-            versions = process.call("versions", patience=60)
+            versions = process.ready().call("versions", patience=60)
             with stage_of(Runs(name, wanted, python, versions), process) as stage:
                 stage.warm()
             return Runs(name, wanted, python, versions)
@@ -73,7 +73,7 @@ def play(runs: Runs, scenarios: Iterable[Scenario], results: Results) -> None:
     try:
         for scenario in scenarios:
             if process is None:
-                process = Process(runs.python, runs.name)
+                process = Process(runs.python, runs.name).ready()
             try:
                 with stage_of(runs, process) as stage:
                     results.add(runs.name, scenario(stage))
@@ -102,11 +102,9 @@ def measure(names: Sequence[str], pythons: Sequence[str], rounds: int) -> Result
     for runs in everyone:
         play(runs, PACED * rounds, results)
     _in_parallel(HEAVY_AT_ONCE, [(runs, (scenario,)) for scenario in HEAVY for runs in everyone], results)
-    patient = [(runs, (scenario,)) for scenario in PATIENT for runs in everyone]
-    with ThreadPoolExecutor(1) as beside:  # they do little but wait
-        waiting = beside.submit(_in_parallel, PATIENT_AT_ONCE, patient, results)
-        _in_parallel(QUICK_AT_ONCE, [(runs, QUICK) for _ in range(rounds) for runs in everyone], results)
-        waiting.result()
+    _in_parallel(PATIENT_AT_ONCE, [(runs, PATIENT) for runs in everyone], results)
+    _in_parallel(QUICK_AT_ONCE, [(runs, ONCE) for runs in everyone], results)
+    _in_parallel(QUICK_AT_ONCE, [(runs, REPEATED) for _ in range(rounds) for runs in everyone], results)
     return results
 
 

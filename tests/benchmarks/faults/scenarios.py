@@ -1,8 +1,8 @@
 """What happens to each contender. A scenario returns what it found, by the names of the table's rows.
 
-What is found is text or a number; numbers of several rounds become a range. `QUICK` scenarios run one after another in
-one process; each of `PATIENT` may last until somebody gives up, so that it has a process of its own and runs once,
-and so do those of `HEAVY`, which take memory; `PACED` ones measure latencies, so that nothing else runs beside them.
+What is found is text or a number; numbers of several rounds become a range. What `ONCE` finds depends on no timing;
+`REPEATED` runs in every round. Those of `PATIENT` last until somebody gives up, those of `HEAVY` take memory and have a
+process each, and both run once. `PACED` ones measure latencies in every round, and nothing else runs beside them.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def storm(how: str) -> Scenario:
         answers = stage.ask(tokens, at_once=50, limit=STORM)
         assert answers is not None
         asked = sum(answer.outcome != "not asked" for answer in answers)
-        within = "" if asked == len(tokens) else f" (by the first {asked} tokens, in {STORM:.0f} s)"
+        within = "" if asked == len(tokens) else f" for {asked} tokens"
         good_ones = [answer for place, answer in enumerate(answers) if place % 50 == 49 and place < asked]
         good_ones.append(stage.ask_one(good))
         fetched: str | float = stage.provider.fetches - before
@@ -262,22 +262,24 @@ def _milliseconds(value: float) -> str | float:
     return f"> {longest:.0f}" if value >= longest else round(value, 2 if value < 10 else 0)
 
 
-QUICK: tuple[Scenario, ...] = (
-    cold_start,
-    cold_start_tasks,
-    cold_start_threads,
-    forty_strangers,
+ONCE: tuple[Scenario, ...] = (
     rotated_at_once,
     rotated_later,
     odd_keys,
     odd_tokens,
     after_a_stranger,
     old_and_503,
+    *(old_and(how) for how in QUICK_FAULTS),
+    *(cold_and(how) for how in QUICK_FAULTS),
+)
+REPEATED: tuple[Scenario, ...] = (
+    cold_start,
+    cold_start_tasks,
+    cold_start_threads,
+    forty_strangers,
     old_and_slow,
     ten_rotations,
     *(storm(how) for how in ("well", "reset", "429")),
-    *(old_and(how) for how in QUICK_FAULTS),
-    *(cold_and(how) for how in QUICK_FAULTS),
 )
 PATIENT: tuple[Scenario, ...] = tuple(make(how) for how in SLOW_FAULTS for make in (old_and, cold_and))
 HEAVY: tuple[Scenario, ...] = (old_and("gzip bomb"), cold_and("gzip bomb"))

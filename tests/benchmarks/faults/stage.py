@@ -73,6 +73,11 @@ class Process:
         for reader in self._readers:
             reader.start()
 
+    def ready(self) -> Process:
+        """This, once its library is imported."""
+        self.call("ready", patience=120)
+        return self
+
     def call(self, do: str, *, patience: float, **arguments: Any) -> Any:
         """What the worker answers. Raises Hung when it does not, RuntimeError when it is broken."""
         assert self._child.stdin is not None

@@ -26,6 +26,8 @@ from typing import Any
 from tests.benchmarks.faults.contenders import Contender, Target, contender
 
 THREADS = 40
+GIVE_UP = 11.0
+"""Seconds that are waited for what a library does when an application starts."""
 Asked = tuple[str, float, str]
 """Of one request: `admitted`, `refused`, `error`, `hangs` or `not asked`; seconds; what was raised."""
 
@@ -38,17 +40,23 @@ class Worker:
         self.pool = ThreadPoolExecutor(THREADS)
         self.load: Load | None = None
 
+    def ready(self) -> None:
+        """Import what there is to import, for which a loaded machine may take its time."""
+        nowhere = "https://127.0.0.1/"
+        self.prepare(issuer=nowhere, jwks_uri=nowhere, audience="nobody", short=False, start=False)
+
     def versions(self) -> dict[str, str]:
         of = {name: version(name) for name in (self.contender.distribution, *self.contender.also)}
         return {"python": platform.python_version(), **of}
 
-    def prepare(self, *, issuer: str, jwks_uri: str, audience: str, short: bool) -> str:
+    def prepare(self, *, issuer: str, jwks_uri: str, audience: str, short: bool, start: bool = True) -> str:
         """Set the contender up anew; what went wrong at its start, if anything."""
 
         async def on_the_loop() -> str:
             self.contender.prepare(Target(issuer, jwks_uri, audience), short=short)
             try:
-                await asyncio.wait_for(self.contender.start(), 15)
+                if start:
+                    await asyncio.wait_for(self.contender.start(), GIVE_UP)
             except Exception as failure:
                 return f"{type(failure).__name__}: {failure}"
             return ""
