@@ -27,7 +27,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 METADATA = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
 JSON = "application/json"
@@ -213,7 +213,7 @@ def authority() -> tuple[Path, Path]:
         {
             x509.BasicConstraints(ca=False, path_length=None): True,
             x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]): False,
-            x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]): False,
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]): False,
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier): False,
         },
     )

@@ -19,11 +19,11 @@ Found = dict[str, "str | float"]
 Scenario = Callable[[Stage], Found]
 
 STRANGERS = 1000
-STORM = 15.0
+STORM = 10.0
 """Seconds after which no further token of a thousand is presented."""
 RATE = 250.0
 SECONDS = 1.0
-PATIENCE = 2.0
+PATIENCE = 1.5
 """Seconds that a paced request is waited for."""
 QUICK_FAULTS = ("500", "HTML", "{}", "reset")
 SLOW_FAULTS = ("slow drip", "hang")
@@ -185,8 +185,9 @@ def cold_and(how: str) -> Scenario:
         stage.provider.how = how
         try:
             stage.prepare()
-        except Hung:
-            return {f"cold_{how}": "hangs at its start"}
+        except Hung as hung:
+            hung.found = {f"cold_{how}": "hangs at its start"}
+            raise
         return {f"cold_{how}": _told(stage, how)}
 
     no_keys.__name__ = f"cold_{how}"

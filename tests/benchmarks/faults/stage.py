@@ -28,7 +28,12 @@ SLACK = 15.0
 
 
 class Hung(Exception):
-    """The process answers no more, although no request may take that long: its event loop is blocked."""
+    """The process answers no more, although no request may take that long: its event loop is blocked.
+
+    `found` is what a scenario says about that, if it expected it. The process must not be used again.
+    """
+
+    found: dict[str, str | float] | None = None
 
 
 class Answer(NamedTuple):
@@ -153,7 +158,7 @@ class Stage:
         return told
 
     def warm(self, *, short: bool = False) -> None:
-        """Set the contender up, and let it admit a good token: without that nothing that follows would mean anything."""
+        """Set the contender up, and let it admit a good token: without that nothing that follows means anything."""
         trouble = self.prepare(short=short)
         answer = self.ask_one(self.good())
         if answer.outcome != "admitted":

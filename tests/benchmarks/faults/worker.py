@@ -62,7 +62,8 @@ class Worker:
             return ""
 
         self.contender.stop()
-        return self._on_loop(on_the_loop())
+        trouble: str = self._on_loop(on_the_loop())
+        return trouble
 
     def ask(self, *, tokens: list[str], how: str, at_once: int, give_up: float, limit: float) -> list[Asked] | None:
         """Ask about each token, `at_once` of them at a time, for `limit` seconds; None where `how` is not offered.
@@ -71,7 +72,8 @@ class Worker:
         """
         ends = time.monotonic() + limit
         if how == "usual" and self.contender.coroutines:
-            return self._on_loop(self._ask_in_tasks(tokens, at_once, give_up, ends))
+            answers: list[Asked] = self._on_loop(self._ask_in_tasks(tokens, at_once, give_up, ends))
+            return answers
         if not self.contender.threads:
             return None
         with_these = ThreadPoolExecutor(min(at_once, THREADS if how == "usual" else at_once))

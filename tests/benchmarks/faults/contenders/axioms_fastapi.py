@@ -46,7 +46,7 @@ class AxiomsFastAPI(Base):
         from fastapi import HTTPException
 
         if isinstance(failure, HTTPException):
-            return 400 <= failure.status_code < 500
+            return bool(400 <= failure.status_code < 500)
         return isinstance(failure, Refused)
 
     def grow_old(self) -> None:

@@ -33,7 +33,7 @@ class FastAPIAzureAuth(Base):
             def now(cls, tz: Any = None) -> Any:
                 return datetime.now(tz) + timedelta(seconds=clock.ahead)
 
-        openid_config.datetime = Moments  # type: ignore[misc]
+        openid_config.datetime = Moments
 
         async def issuer(tid: str) -> str:
             del tid

@@ -28,7 +28,8 @@ class PyJWT(Base):
         self._clock = Clock("monotonic")
         self._clock.put_into(jwks_client)
         self._target = target
-        self._client = PyJWKClient(target.jwks_uri, **({"lifespan": SHORT} if short else {}))
+        options: dict[str, Any] = {"lifespan": SHORT} if short else {}
+        self._client = PyJWKClient(target.jwks_uri, **options)
 
     def verify(self, token: str) -> object:
         import jwt
