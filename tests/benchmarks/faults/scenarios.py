@@ -270,6 +270,7 @@ ONCE: tuple[Scenario, ...] = (
     odd_tokens,
     after_a_stranger,
     old_and_503,
+    old_and_slow,
     *(old_and(how) for how in QUICK_FAULTS),
     *(cold_and(how) for how in QUICK_FAULTS),
 )
@@ -278,7 +279,6 @@ REPEATED: tuple[Scenario, ...] = (
     cold_start_tasks,
     cold_start_threads,
     forty_strangers,
-    old_and_slow,
     ten_rotations,
     *(storm(how) for how in ("well", "reset", "429")),
 )
