@@ -6,15 +6,27 @@ The octets go through memory and not through a socket that `ssl` makes of anothe
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Lock
 from typing import Final, Protocol, TypeVar
 
 P = TypeVar("P")
 T = TypeVar("T")
 
 _RECORDS: Final = 32 * 1024
+
+UNFORKED: Final = Lock()
+"""Hold it around every call of OpenSSL: forks of this process wait meanwhile.
+
+OpenSSL has locks of its own for the whole process. One that a thread holds while another thread forks stays locked in
+the child, where no TLS handshake ends any more. No call here waits for anything: the octets go through memory.
+"""
+getattr(os, "register_at_fork", lambda **_: None)(  # not everywhere are there forks
+    before=UNFORKED.acquire, after_in_parent=UNFORKED.release, after_in_child=UNFORKED.release
+)
 
 
 class Wire(Protocol):
@@ -30,7 +42,8 @@ class TLSWire:
     def __init__(self, wire: Wire, context: ssl.SSLContext, host: str) -> None:
         self._wire = wire
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host.encode("ascii"))
+        with UNFORKED:
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host.encode("ascii"))
         self._done(lambda _: self._tls.do_handshake(), None)
 
     def sendall(self, octets: bytes, /) -> None:
@@ -50,7 +63,8 @@ class TLSWire:
     def _done(self, operation: Callable[[P], T], argument: P) -> T:
         while True:
             try:
-                result = operation(argument)
+                with UNFORKED:
+                    result = operation(argument)
             except ssl.SSLWantReadError:
                 self._send_pending()
             except ssl.SSLError:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ._errors import ConfigurationError
 from ._flow import ExchangeFailed, Request, Response
-from ._tls import TLSWire, Wire
+from ._tls import UNFORKED, TLSWire, Wire
 from ._urls import Endpoint, endpoint, url_problem
 from ._version import VERSION
 
@@ -62,7 +62,8 @@ class HTTPTransport:
 
     def _context(self) -> ssl.SSLContext:
         if self._ssl_context is None:
-            self._ssl_context = ssl.create_default_context()
+            with UNFORKED:
+                self._ssl_context = ssl.create_default_context()
         return self._ssl_context
 
 

@@ -83,12 +83,15 @@ def test_two_hundred_cold_requests_make_one_fetch_in_each_worker(
         with provider.held(), gunicorn(provider, authority.file(), *options, **environment) as port:
             with ThreadPoolExecutor(200) as pool:
                 asking = [pool.submit(ask, port, token()) for _ in range(200)]
-                provider.wait_for(begun_before + 1, JWKS)
+                provider.wait_for(begun_before + 1, JWKS)  # the first of the workers, too
                 provider.gate.set()
                 answers = [one.result(PATIENCE) for one in asking]
             assert {status for status, _ in answers} == {200}
             workers = Counter(process for _, process in answers)
-            assert provider.count(JWKS) == begun_before + len(workers) <= begun_before + WORKERS
+            assert len(workers) <= WORKERS
+            # A worker that was forked after the fetch of the process before it had ended has its keys from there.
+            assert begun_before + 1 <= provider.count(JWKS) <= begun_before + len(workers)
+            assert begun_before or provider.count(JWKS) == len(workers)
 
             with ThreadPoolExecutor(40) as pool:  # a rotation, and strangers beside it
                 provider.serve(JWKS, document(keys(1, 2)))

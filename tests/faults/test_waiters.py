@@ -22,6 +22,7 @@ from bearer_guard._attempts import Attempt, Fetched
 from bearer_guard._held import Held
 from bearer_guard._jwks import load_jwks
 from bearer_guard._refresh import RefreshedKeys
+from bearer_guard._tls import UNFORKED
 from tests.faults.provider import PATIENCE, Provider, document, tagged
 from tests.faults.scene import COLOURS, JWKS, Clock, Scene, alike, eventually, keys, token
 from tests.forks import in_child
@@ -333,6 +334,24 @@ def test_a_busy_process_does_not_wait_past_twice_the_age(warm: Scene) -> None:
     with warm.provider.held():
         assert warm.ask(token()) == 200
         assert warm.source.status()["state"] == "refreshing"
+
+
+def test_a_fork_waits_until_nobody_is_inside_openssl() -> None:
+    # Whose locks would stay locked in the child: no handshake there would ever end.
+    held, outside = threading.Event(), []
+
+    def inside_openssl() -> None:
+        with UNFORKED:
+            held.set()
+            threading.Event().wait(0.05)  # time enough for a fork that does not wait
+            outside.append(True)
+
+    with ThreadPoolExecutor(1) as pool:
+        step = pool.submit(inside_openssl)
+        assert held.wait(PATIENCE)
+        assert in_child(lambda: len(outside) + 10 * UNFORKED.locked()) == 1
+        step.result(PATIENCE)
+    assert not UNFORKED.locked()
 
 
 IMPORTED_BY_FETCHES = """
