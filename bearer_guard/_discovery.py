@@ -72,7 +72,7 @@ def _read(response: Response, issuer: str, *, unsafe_http: bool) -> str | FetchF
     if metadata["issuer"] != issuer:
         return MetadataRefused("discovery: the metadata names another issuer (RFC 8414 §3.3)")
     jwks_uri = metadata.get("jwks_uri")
-    downgraded = str(jwks_uri).startswith("http:") and issuer.startswith("https:") and not unsafe_http
+    downgraded = str(jwks_uri)[:5].lower() == "http:" and issuer.startswith("https:") and not unsafe_http
     if downgraded or url_problem(jwks_uri, unsafe_http=unsafe_http):
         return MetadataRefused("discovery: jwks_uri is absent or no https URL (RFC 8414 §2)")
     return str(jwks_uri)

@@ -172,8 +172,14 @@ class Guard:
         await arun(self._warming(), IO)
 
     def _warming(self) -> Flow[None]:
+        first: AuthorityUnavailable | None = None
         for source in self._verifier._sources():
-            yield from source.warming()
+            try:
+                yield from source.warming()
+            except AuthorityUnavailable as unavailable:  # the others are warmed all the same
+                first = first or unavailable
+        if first is not None:
+            raise first
 
     def _challenge(self, error: AccessDenied) -> Challenge:
         params = {"realm": self._realm}

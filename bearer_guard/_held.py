@@ -27,6 +27,9 @@ class Held(NamedTuple):
     refresh_at: float
     lasts: float
 
+    def __repr__(self) -> str:  # not of `members`: they may be secrets
+        return f"Held({self.keys!r}, fetched_at={self.fetched_at}, age={self.age})"
+
     def usable(self, now: float) -> bool:
         """Whether the keys may serve at all."""
         return now - self.fetched_at < self.lasts
@@ -50,6 +53,9 @@ class Brought(NamedTuple):
     members: frozenset[object]
     new: bool
     fruitful: bool
+
+    def __repr__(self) -> str:
+        return f"Brought({self.keys!r}, new={self.new})"
 
     def held(self, now: float, stale_if_error: float) -> Held:
         """These keys as those held from `now` on. The jitter spreads the refreshes of many processes."""

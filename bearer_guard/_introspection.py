@@ -31,7 +31,7 @@ from ._keys import KeySource
 from ._policy import REQUIRED, audience_problems, claim_name_problems, leeway_problems
 from ._signed_answer import SignedAnswer
 from ._token import AccessToken
-from ._transport import HTTPTransport
+from ._transport import HTTPTransport, transport_problems
 from ._urls import url_problem
 from ._verifier import Source, SourceStatus, Verifier
 from ._workers import Threaded
@@ -99,8 +99,7 @@ class IntrospectionVerifier(Verifier):
             {"cache_ttl": cache_ttl, "negative_ttl": negative_ttl, "stale_if_error": stale_if_error}, zero=True
         )
         problems += _other_problems(issuer, cache_size, signed, validate, clock)
-        if transport is not None and (ssl_context is not None or proxy is not None):
-            problems.append("give ssl_context and proxy to the transport, or give no transport")
+        problems += transport_problems(transport, ssl_context, proxy)
         try:
             transport = transport or Threaded(HTTPTransport(ssl_context=ssl_context, proxy=proxy))
         except ConfigurationError as error:
@@ -139,7 +138,9 @@ class IntrospectionVerifier(Verifier):
         return self._judged(answer.claims, now)
 
     def _judged(self, claims: Claims, now: float) -> AccessToken:
-        kinds = {str(claims.get(name, "")).lower() for name in ("token_type", "token_use")}
+        if any(not isinstance(claims.get(name, ""), str) for name in ("token_type", "token_use")):
+            raise InvalidClaim("token_type", "not a string", reason="type_not_allowed")
+        kinds = {claims.get(name, "").lower() for name in ("token_type", "token_use")}
         if kinds & _OTHER_KINDS:
             raise InvalidClaim("token_type", "another kind of token", reason="type_not_allowed")
         if "dpop" in kinds and "cnf" not in claims:

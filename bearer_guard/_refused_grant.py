@@ -13,6 +13,8 @@ from ._errors import BearerGuardError
 from ._strict import json_object
 
 _LONGEST: Final = 300
+_TELLING: Final = 8
+"""So many characters of a secret in a row give it away; fewer may be a word."""
 _CODES: Final = ("error", "code")
 _DESCRIPTIONS: Final = ("error_description", "errorDescription", "message", "detail")
 _TEMPORARY: Final = frozenset({408, 425, 429})
@@ -69,9 +71,16 @@ def _first(members: Mapping[str, Any], names: Iterable[str]) -> str | None:
     return next((value for name in names if isinstance(value := members.get(name), str) and value), None)
 
 
+def _holds_a_part(text: str, secret: str) -> bool:
+    text, secret = text.lower(), secret.lower()
+    return any(secret[at : at + _TELLING] in text for at in range(len(secret) - _TELLING + 1))
+
+
 def _safe(text: str | None, hidden: Iterable[str]) -> str | None:
     if text is None:
         return None
     for secret in hidden:
         text = text.replace(secret, "[hidden]")
+    if any(_holds_a_part(text, secret) for secret in hidden):  # in another spelling, or cut
+        return "[hidden]"
     return "".join(character if character.isprintable() else " " for character in text[:_LONGEST])

@@ -23,7 +23,7 @@ from ._jose import ASYMMETRIC
 from ._jwks import KeySet, load_jwks
 from ._refresh import RefreshedKeys
 from ._strict import json_object
-from ._transport import HTTPTransport
+from ._transport import HTTPTransport, transport_problems
 from ._urls import url_problem
 
 T = TypeVar("T", bound="RemoteJWKSet")
@@ -76,10 +76,11 @@ class RemoteJWKSet(RefreshedKeys):
         problems: list[str] = []
         if _issuer is None and (problem := url_problem(url, unsafe_http=unsafe_http)):
             problems.append(f"url {problem}")
+        elif _issuer is not None and (problem := issuer_problem(_issuer, unsafe_http=unsafe_http)):
+            problems.append(problem)
         durations = {"max_age": max_age, "stale_if_error": stale_if_error, "cooldown": cooldown, "timeout": timeout}
         problems += duration_problems(durations)
-        if transport is not None and (ssl_context is not None or proxy is not None):
-            problems.append("give ssl_context and proxy to the transport, or give no transport")
+        problems += transport_problems(transport, ssl_context, proxy)
         if not callable(clock):
             problems.append("clock must be a callable that returns seconds")
         try:
@@ -107,9 +108,7 @@ class RemoteJWKSet(RefreshedKeys):
         Takes the options of the class. The metadata's `issuer` must equal `issuer` exactly. Where the keys are is
         looked up again after a failure, when a token names a key that is not there, and once in an hour.
         """
-        problem = issuer_problem(issuer, unsafe_http=bool(options.get("unsafe_http", False)))
-        raise_problems("RemoteJWKSet.discover", [problem] if problem else [])
-        return cls(issuer, **options, _issuer=issuer)
+        return cls(issuer, **options, _issuer="" if issuer is None else issuer)
 
     def _fetch(self, held: Held | None, attempt: Attempt) -> Fetched:
         try:

@@ -25,6 +25,18 @@ CONNECT_TIMEOUT: Final = 2.0
 _CHUNK: Final = 16 * 1024
 
 
+def transport_problems(transport: object, ssl_context: object, proxy: object) -> list[str]:
+    """What is wrong with a transport that was given, and with what was given beside it."""
+    if transport is None:
+        return []
+    problems: list[str] = []
+    if not callable(getattr(transport, "send", None)):
+        problems.append("transport must have a method send(request) (bearer_guard.transport.Transport)")
+    if ssl_context is not None or proxy is not None:
+        problems.append("give ssl_context and proxy to the transport, or give no transport")
+    return problems
+
+
 class HTTPTransport:
     """Makes each exchange over a connection of its own.
 

@@ -22,7 +22,7 @@ from ._io import IO
 from ._refused_grant import TokenRequestFailed
 from ._renewal import Renewal
 from ._scopes import requirement
-from ._transport import HTTPTransport
+from ._transport import HTTPTransport, transport_problems
 from ._urls import url_problem
 
 __all__ = ["TokenClient", "TokenRequestFailed"]
@@ -103,8 +103,7 @@ class TokenClient:
             problems.append(f"body must be one of {', '.join(get_args(Body))}")
         if not callable(clock):
             problems.append("clock must be a callable that returns seconds, such as time.monotonic")
-        if transport is not None and (ssl_context is not None or proxy is not None):
-            problems.append("give ssl_context and proxy to the transport, or give no transport")
+        problems += transport_problems(transport, ssl_context, proxy)
         try:
             transport = transport or HTTPTransport(ssl_context=ssl_context, proxy=proxy)
         except ConfigurationError as error:

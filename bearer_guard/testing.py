@@ -91,7 +91,8 @@ class LocalIssuer:
 
         `claims` and `headers` replace what would be there, and ABSENT removes it; nothing is checked.
         """
-        return encode(changed(header_for(self.key), headers or {}), self.claims(scope, expires_in, **claims), self.key)
+        key = self.key  # read once: another thread may rotate
+        return encode(changed(header_for(key), headers or {}), self.claims(scope, expires_in, **claims), key)
 
     def claims(self, scope: str | Iterable[str] = "", expires_in: float = 300, **claims: Any) -> dict[str, Any]:
         """The claims that `token` would sign."""
@@ -176,7 +177,8 @@ class LocalIssuer:
         more that lacks it is to be answered with 403. What only an introspection endpoint knows is not among them.
         """
         granted = scope if isinstance(scope, str) else " ".join(scope)
-        return broken_tokens(self.claims(granted), header_for(self.key), self.key, profile)
+        key = self.key
+        return broken_tokens(self.claims(granted), header_for(key), key, profile)
 
     def serve(self, *, scopes: str | Iterable[str] = ()) -> LocalServer:
         """Answer over HTTP on a free port of the loopback interface, until `close()` or the end of the `with` block.

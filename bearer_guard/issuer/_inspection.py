@@ -14,7 +14,8 @@ from .._claims import scopes_of
 from .._errors import InvalidToken
 from .._flow import Flow
 from .._jws import looks_like_jws, media_type
-from .._verifier import verification
+from .._token import AccessToken
+from .._verifier import begin
 from .._verifiers import JWTVerifier
 from ._client import Client
 from ._dialects import Dialect, TokenRequestRefused
@@ -111,7 +112,8 @@ class Inspection:
             return None if record is None else Found(record.claims, digest)
         for verifier in self._verifiers:
             try:
-                access_token = yield from verification(verifier, token)
+                begun = begin(verifier, token)
+                access_token = begun if isinstance(begun, AccessToken) else (yield from begun)
             except InvalidToken:
                 continue
             claims = access_token.claims
