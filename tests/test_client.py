@@ -328,6 +328,20 @@ def test_whatever_the_provider_repeats_the_secret_is_in_no_error_and_no_log(
     assert failure.__context__ is None
 
 
+@pytest.mark.parametrize(
+    "spell",
+    [str.upper, lambda text: text[:-1], lambda text: "-".join((text[:9], text[9:]))],
+    ids=["upper case", "cut", "with a dash"],
+)
+def test_a_secret_in_another_spelling_hides_the_whole_text(spell: Any) -> None:
+    def echo(asked: Asked) -> Reply:
+        return reply({"error": "invalid_client", "error_description": f"got {spell(SECRET)}"}, 401)
+
+    with Endpoint(echo) as server, pytest.raises(TokenRequestFailed) as caught:
+        made(server).token()
+    assert (caught.value.error, caught.value.description) == ("invalid_client", "[hidden]")
+
+
 def test_an_assertion_that_the_provider_repeats_is_hidden() -> None:
     pem = private_key("P-256").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 

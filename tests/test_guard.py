@@ -37,6 +37,7 @@ from bearer_guard import (
     InvalidRequest,
     JWTVerifier,
     MissingToken,
+    MultiIssuer,
     Verifier,
     any_of,
     problem_details,
@@ -194,6 +195,14 @@ def test_a_guard_knows_its_sources_and_fetches_nothing_to_say_so() -> None:
     cold = Guard(provider.verifier())
     with provider.outage(), pytest.raises(AuthorityUnavailable):
         cold.warm()
+
+
+def test_one_issuer_that_is_down_leaves_the_others_warm() -> None:
+    down, up = LocalIssuer(API, issuer="https://down.example.com"), LocalIssuer(API, issuer="https://up.example.com")
+    guard = Guard(MultiIssuer(down.verifier(), up.verifier()))
+    with down.outage(), pytest.raises(AuthorityUnavailable, match="down"):
+        guard.warm()
+    assert [source["state"] for source in guard.status()["sources"]] == ["unavailable", "fresh"]
 
 
 @pytest.mark.anyio

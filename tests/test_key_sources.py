@@ -356,6 +356,16 @@ def test_a_waiter_whose_time_is_over_goes_on_and_is_not_woken_twice() -> None:
     asyncio.run(wait())
 
 
+def test_neither_what_is_held_nor_what_was_brought_shows_secrets() -> None:
+    source = SharedSecret(lambda: STRONG)
+    run(source.obtain(), IO)
+    held = source._source._held  # type: ignore[attr-defined]
+    assert STRONG.encode() in held.members
+    brought = compare(None, Fetched(held.keys, 60.0, None))
+    for value in (held, brought, compare(held, Fetched(held.keys, 60.0, None))):
+        assert STRONG not in repr(value)
+
+
 # --- secrets from a vault ------------------------------------------------------------------------------------------
 
 STRONG = "9Yw1cPz7uQm2Vn8Kf4Rj6Lb0Xs3Td5Hg"

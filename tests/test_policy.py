@@ -160,6 +160,14 @@ OTHERS: dict[str, tuple[Any, str]] = {
     "a file as key URL": (lambda: RemoteJWKSet("file:///etc/passwd"), "must be an absolute https URL"),
     "credentials in a key URL": (lambda: RemoteJWKSet("https://a:b@id.example.com"), "user information"),
     "a time-out of nothing": (lambda: RemoteJWKSet("https://id.example.com/jwks", timeout=0), "greater than 0"),
+    "a key transport that sends nothing": (
+        lambda: RemoteJWKSet("https://id.example.com/jwks", transport=object()),  # type: ignore[arg-type]
+        "a method send",
+    ),
+    "an introspection transport that sends nothing": (
+        lambda: IntrospectionVerifier(endpoint="https://id.example.com/introspect", audience=API, transport=5),  # type: ignore[arg-type]
+        "a method send",
+    ),
     "a short secret": (lambda: SharedSecret("short"), "at least 32"),
     "algorithms for a secret": (lambda: SharedSecret(b"x" * 64, algorithm=["HS256"]), "HS256, HS384, HS512"),  # type: ignore[arg-type]
     "no secret": (lambda: SharedSecret(), "give one secret"),

@@ -486,6 +486,21 @@ def test_E13_metadata_of_another_issuer_is_not_used(provider: Loopback, change: 
     assert "/jwks" not in provider.requests
 
 
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "Http"])
+def test_E10_metadata_of_an_https_issuer_never_leads_to_plain_http_on_loopback(scheme: str) -> None:
+    class Told:
+        def send(self, request: Request) -> Response:
+            asked.append(request.url)
+            members = {"issuer": issuer, "jwks_uri": f"{scheme}://127.0.0.1:6379/jwks"}
+            return Response(status=200, body=json.dumps(members).encode())
+
+    asked: list[str] = []
+    issuer = "https://as.example"
+    subject = guard(keys=RemoteJWKSet.discover(issuer, transport=Told(), clock=Clock()), issuer=issuer)
+    assert ask(subject, T(iss=issuer), fetches=True).kind == DOWN
+    assert not [url for url in asked if "6379" in url]
+
+
 @pytest.mark.parametrize("other", ["https://AS.example", "https://as.example:443", "https://as.example/"])
 def test_E13_no_spelling_of_the_issuer_but_its_own_is_used(other: str) -> None:
     class Told:

@@ -480,7 +480,17 @@ def test_H11_INT_10_a_sender_constrained_token_is_no_bearer_token(members: Any, 
         assert answer.error.claim == "cnf"
 
 
-@pytest.mark.parametrize("members", [{"token_type": "refresh_token"}, {"token_use": "id_token"}, {"token_type": "MAC"}])
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"token_type": "refresh_token"},
+        {"token_use": "id_token"},
+        {"token_type": "MAC"},
+        {"token_type": ["refresh_token"]},
+        {"token_use": {"is": "id_token"}},
+        {"token_type": None},
+    ],
+)
 def test_a_token_of_another_kind_is_refused_though_it_is_active(members: Any, present: Any) -> None:
     with Endpoint(says(**members)) as server:
         refused(present(guarding(server)), InvalidClaim)
