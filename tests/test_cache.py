@@ -305,6 +305,18 @@ def test_a_hit_does_not_let_go_of_the_interpreter_lock_beside_a_busy_thread() ->
     assert progress[-1] == 0
 
 
+def test_another_process_begins_with_an_empty_cache_when_it_has_a_token_to_keep(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cache = TokenCache(10)
+    cache.keep("before", entry())
+    monkeypatch.setattr("bearer_guard._cache.getpid", lambda: -1)
+    assert known(cache, "before")
+    cache.keep("after", entry())
+    assert known(cache, "after")
+    assert not known(cache, "before")
+
+
 def test_a_fork_while_a_thread_is_keeping_a_token_leaves_the_child_a_cache_that_works() -> None:
     cache = TokenCache(10)
     cache.keep("before", entry())

@@ -178,6 +178,12 @@ def test_random_octets_of_a_points_length_are_not_taken_for_one() -> None:
             assert secret_problem(randomness.randbytes(size), "HS256") is None
 
 
+def test_random_octets_behind_a_mark_of_UTF_16_need_not_be_text() -> None:
+    half_a_surrogate_pair = b"\x00\xd8"
+    for mark, half in ((b"\xff\xfe", half_a_surrogate_pair), (b"\xfe\xff", half_a_surrogate_pair[::-1])):
+        assert secret_problem(mark + half + random.Random(4).randbytes(36), "HS256") is None
+
+
 def test_a_bare_modulus_cannot_be_told_from_random_octets() -> None:
     modulus = RSA_KEY.public_key().public_numbers().n.to_bytes(256, "big")
     assert secret_problem(modulus, "HS256") is None
