@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._claims import ScopeClaims
 from .._errors import raise_problems
 from ._client import Client
 from ._keys import KeyRing
@@ -77,13 +78,15 @@ class JWTFormat:
     """Access tokens that are JWTs: `claims` makes what they say, `header` the JOSE header from the signing key.
 
     `validate` is what a guard of these tokens uses to tell them from other JWTs of the same issuer; introspection and
-    revocation use it too. `identified` says whether the claims have `iss`.
+    revocation use it too. `identified` says whether the claims have `iss`, and `scope_claims` where the scopes are, as
+    for a `JWTVerifier`; introspection tells them in `scope`.
     """
 
     claims: Callable[[Grant], Mapping[str, Any]] = rfc9068_claims
     header: Callable[[SigningKey], Mapping[str, Any]] = header_for
     validate: Callable[[Mapping[str, Any]], object] | None = None
     identified: bool = True
+    scope_claims: ScopeClaims = ("scope", "scp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

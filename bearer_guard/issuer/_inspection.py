@@ -40,9 +40,10 @@ class _AnyAudience:
 
 
 class Found(NamedTuple):
-    """A token of this issuer that is good: its claims, and where it is kept if it is opaque."""
+    """A token of this issuer that is good: its claims and scopes, and where it is kept if it is opaque."""
 
     claims: Mapping[str, Any]
+    scopes: frozenset[str]
     digest: bytes | None
 
     @property
@@ -78,7 +79,7 @@ class Inspection:
         if found is None or not _may_see(caller, found):
             return json_response(200, {"active": False}, *NO_STORE)
         told = {name: found.claims[name] for name in _TOLD if name in found.claims}
-        scope = " ".join(sorted(scopes_of(found.claims, ("scope",))))
+        scope = " ".join(sorted(found.scopes))
         members = {"active": True, "token_type": self._token_type, **told}
         return json_response(200, {**members, "scope": scope} if scope else members, *NO_STORE)
 
@@ -109,7 +110,7 @@ class Inspection:
         if not looks_like_jws(token):
             digest = digest_of(token)
             record = self._store.token(digest, now)
-            return None if record is None else Found(record.claims, digest)
+            return None if record is None else Found(record.claims, scopes_of(record.claims, ("scope",)), digest)
         for verifier in self._verifiers:
             try:
                 begun = begin(verifier, token)
@@ -117,7 +118,8 @@ class Inspection:
             except InvalidToken:
                 continue
             claims = access_token.claims
-            return None if self._store.used("revoked", claims.get("jti", ""), now) else Found(claims, None)
+            revoked = self._store.used("revoked", claims.get("jti", ""), now)
+            return None if revoked else Found(claims, access_token.scopes, None)
         return None
 
 
@@ -133,7 +135,7 @@ def _verifier(identifier: str, keys: KeyRing, token: JWTFormat, clock: Callable[
         keys=IssuerKeys(keys),
         types=[None if typ is None else media_type(typ)],
         leeway=0,
-        scope_claims=("scope",),
+        scope_claims=token.scope_claims,
         validate=token.validate,
         clock=clock,
     )
