@@ -72,15 +72,15 @@ class Issuer:
         jwks_max_age: int = 600,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.identifier = identifier
-        self.url = (identifier if url is None else url).rstrip("/")
+        self.identifier: str = identifier
+        self.url: str = (identifier if url is None else url).rstrip("/")
         problems = [*_problems(self.url, dialects, jwks_max_age, keys)]
         if store is not None and clients is not None and clients.store is not store:
             problems.append("clients bring the store that they are kept in: leave store out")
         raise_problems("Issuer", problems)
-        self.clients = Clients(store, clock=clock) if clients is None else clients
-        self.store = self.clients.store
-        self.keys = _keys(self.store, jwks_max_age, clock) if keys is None else keys
+        self.clients: Clients = Clients(store, clock=clock) if clients is None else clients
+        self.store: Store = self.clients.store
+        self.keys: KeyRing = _keys(self.store, jwks_max_age, clock) if keys is None else keys
         self._dialects = tuple(dialects)
         self._inspection = Inspection(identifier, self.store, self.keys, self._dialects, clock)
         self._max_age = jwks_max_age

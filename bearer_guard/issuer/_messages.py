@@ -20,7 +20,7 @@ class IssuerRequest(IncomingRequest):
 
     def __init__(self, method: str, path: str, headers: Headers = (), body: bytes = b"") -> None:
         super().__init__(method, path, headers)
-        self.body = body
+        self.body: bytes = body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,8 +32,8 @@ class IssuerKeys(KeySource):
     """
 
     def __init__(self, ring: KeyRing) -> None:
-        self.name = "the issuer's own keys"
-        self.algorithms = frozenset(key.algorithm for key in ring.keys)
+        self.name: str = "the issuer's own keys"
+        self.algorithms: frozenset[str] = frozenset(key.algorithm for key in ring.keys)
         self._ring = ring
         self._loaded: tuple[tuple[SigningKey, ...], KeySet] | None = None
 

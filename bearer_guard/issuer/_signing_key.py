@@ -54,7 +54,7 @@ class SigningKey:
 
     def __init__(self, material: Any, *, algorithm: str, kid: str | None = None) -> None:
         self._material = material
-        self.algorithm = algorithm
+        self.algorithm: str = algorithm
         self.kid: str
         self.public_jwk: Mapping[str, Any] | None
         if algorithm in SYMMETRIC:
