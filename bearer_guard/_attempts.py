@@ -107,7 +107,7 @@ class Attempts:
         attempt.succeeded = True
         self.last_good = attempt.number
         self.succeeded += 1
-        self._failures, self._backoff = 0, 0.0
+        self._failures, self._backoff, self.last_error = 0, 0.0, None
         return True
 
     def fail(self, attempt: Attempt, now: float, error: str, *, retry_after: float = 0.0) -> bool:

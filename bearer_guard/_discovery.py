@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from ._attempts import FetchFailed
-from ._flow import Flow, Request, Response, Send, Transport
+from ._flow import ExchangeFailed, Flow, Request, Response, Send, Transport
 from ._freshness import retry_after
 from ._strict import json_object
 from ._urls import url_problem
@@ -46,15 +46,22 @@ def discover(issuer: str, transport: Transport, deadline: float, *, unsafe_http:
 
     Raises MetadataRefused when what was found must not be used, FetchFailed and ExchangeFailed when nothing was found.
     """
-    failure = FetchFailed("discovery: no location answered with metadata")
-    for url in metadata_urls(issuer):
-        timeout = max(0.001, deadline - time.monotonic())
+    failure: Exception = FetchFailed("discovery: no location answered with metadata")
+    urls = metadata_urls(issuer)
+    for asked, url in enumerate(urls):
+        # Each has its share of the time that is left: one that hangs leaves some to the next.
+        timeout = max(0.001, (deadline - time.monotonic()) / (len(urls) - asked))
         request = Request(method="GET", url=url, headers={"Accept": "application/json"}, timeout=timeout)
-        response: Response = yield Send(request, transport)
+        try:
+            response: Response = yield Send(request, transport)
+        except ExchangeFailed as broken:
+            failure = failure if isinstance(failure, MetadataRefused) else broken
+            continue
         found = _read(response, issuer, unsafe_http=unsafe_http)
         if isinstance(found, str):
             return found
-        failure = found or failure
+        if found is not None and not isinstance(failure, MetadataRefused):  # what was refused is not outdone by a fault
+            failure = found
     raise failure
 
 

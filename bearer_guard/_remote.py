@@ -129,8 +129,12 @@ class RemoteJWKSet(RefreshedKeys):
             return fetched
         try:
             origin = yield from self._looked_up(attempt.deadline)
+        except MetadataRefused:
+            return fetched  # an answer, and one that is not to be used: the keys are where they were
         except (ExchangeFailed, FetchFailed):
-            return fetched  # the keys are where they were
+            if attempt.spends:  # nobody knows whether the key that a token names is somewhere else now
+                raise
+            return fetched
         if origin.url != known.url:
             return (yield from self._jwks(origin, attempt.deadline))
         return fetched._replace(origin=cast("_Origin", fetched.origin)._replace(looked_up_at=origin.looked_up_at))

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
 from threading import Lock
@@ -44,6 +45,11 @@ class _Crew:
         self.waiting: deque[_Job] = deque()
         self.threads = 0
 
+    def forget(self, job: _Job) -> None:
+        if not job.done.done():
+            with self.lock, suppress(ValueError):
+                self.waiting.remove(job)
+
 
 class Workers:
     """Makes exchanges in threads. Safe to share between threads, event loops and across a fork."""
@@ -56,7 +62,10 @@ class Workers:
         context = copy_context()  # what instruments a client finds its way by
         job = _Job(lambda: context.run(exchange))
         self._begin(job)
-        yield Join(job.done, deadline)
+        try:
+            yield Join(job.done, deadline)
+        finally:
+            self._crew.forget(job)  # one that nobody waits for any more and nobody has begun
         if job.response is not None:
             return job.response
         raise job.failure or ExchangeFailed("no complete answer in time")

@@ -65,7 +65,9 @@ DIALECT = Dialect(
     basic=None,
     private_key_jwt=False,
     required=("grant_type", "client_id", "client_secret"),
-    token=JWTFormat(claims=access_token, header=plain_header, identified=False, scope_claims=["scopes"]),
+    token=JWTFormat(
+        claims=access_token, header=plain_header, identified=False, scope_claims=["scopes"], client_claim="aud"
+    ),
     members=lifetime_alone,
     too_large=400,
     words=WORDS,

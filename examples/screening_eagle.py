@@ -122,7 +122,9 @@ DIALECT = Dialect(
     in_body=False,
     private_key_jwt=False,
     required=("grant_type", "scope"),
-    token=JWTFormat(claims=access_token, header=plain_header, validate=only_access_tokens, scope_claims=["scp"]),
+    token=JWTFormat(
+        claims=access_token, header=plain_header, validate=only_access_tokens, scope_claims=["scp"], client_claim="aud"
+    ),
     members=members,
     too_large=400,
     words=words,

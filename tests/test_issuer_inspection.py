@@ -64,7 +64,12 @@ def house_claims(grant: Any) -> dict[str, Any]:
 HOUSE = Dialect(
     path="/house",
     token=JWTFormat(
-        claims=house_claims, header=plain_header, validate=of_a_kind, identified=False, scope_claims=["scopes"]
+        claims=house_claims,
+        header=plain_header,
+        validate=of_a_kind,
+        identified=False,
+        scope_claims=["scopes"],
+        client_claim="sub",
     ),
 )
 
@@ -128,6 +133,19 @@ def test_a_token_that_has_expired_is_inactive(bench: Bench, path: str) -> None:
     assert bench.introspect(token)["active"] is True
     bench.now += 1
     assert bench.introspect(token) == {"active": False}
+
+
+def test_a_client_that_is_called_as_a_subject_is_neither_told_of_its_token_nor_may_revoke_it(bench: Bench) -> None:
+    user = bench.client(client_id="1302", audience=OTHER)
+    claims = {**access_token_claims(issuer=AS, audience=(API,), client_id="app", scope="", issued_at=int(bench.now),
+                                    lifetime=60), "sub": "1302"}  # fmt: skip
+    key = bench.issuer.keys.current
+    for token in (signed(header_for(key), claims, key), signed(header_for(key), {**claims, "client_id": None}, key)):
+        assert bench.introspect(token, user) == {"active": False}
+        refused = bench.issuer.respond(
+            IssuerRequest("POST", "/oauth2/revoke", FORM, urlencode({**user, "token": token}).encode())
+        )
+        assert json.loads(refused.body).get("error") in ("invalid_grant", None)
 
 
 def test_a_jwt_of_the_house_is_told_from_other_kinds_and_its_scopes_are_read_where_they_are(bench: Bench) -> None:

@@ -79,7 +79,8 @@ class JWTFormat:
 
     `validate` is what a guard of these tokens uses to tell them from other JWTs of the same issuer; introspection and
     revocation use it too. `identified` says whether the claims have `iss`, and `scope_claims` where the scopes are, as
-    for a `JWTVerifier`; introspection tells them in `scope`.
+    for a `JWTVerifier`; introspection tells them in `scope`. `client_claim` names the client that the token was issued
+    to: that one alone may revoke it, and see it without being told so.
     """
 
     claims: Callable[[Grant], Mapping[str, Any]] = rfc9068_claims
@@ -87,6 +88,7 @@ class JWTFormat:
     validate: Callable[[Mapping[str, Any]], object] | None = None
     identified: bool = True
     scope_claims: ScopeClaims = ("scope", "scp")
+    client_claim: str = "client_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

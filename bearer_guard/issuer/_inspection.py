@@ -40,16 +40,14 @@ class _AnyAudience:
 
 
 class Found(NamedTuple):
-    """A token of this issuer that is good: its claims and scopes, and where it is kept if it is opaque."""
+    """A token of this issuer that is good: its claims and scopes, the client that it was issued to, and where it is
+    kept if it is opaque.
+    """
 
     claims: Mapping[str, Any]
     scopes: frozenset[str]
+    owner: object
     digest: bytes | None
-
-    @property
-    def owner(self) -> object:
-        """The client that it was issued to."""
-        return self.claims.get("client_id", self.claims.get("sub"))
 
     @property
     def audience(self) -> Sequence[Any]:
@@ -67,7 +65,7 @@ class Inspection:
         self._keys = keys
         self._token_type = dialects[0].token_type
         self._verifiers = [
-            _verifier(identifier, keys, dialect.token, clock)
+            (_verifier(identifier, keys, dialect.token, clock), dialect.token.client_claim)
             for dialect in dialects
             if isinstance(dialect.token, JWTFormat)
         ]
@@ -110,8 +108,10 @@ class Inspection:
         if not looks_like_jws(token):
             digest = digest_of(token)
             record = self._store.token(digest, now)
-            return None if record is None else Found(record.claims, scopes_of(record.claims, ("scope",)), digest)
-        for verifier in self._verifiers:
+            if record is None:
+                return None
+            return Found(record.claims, scopes_of(record.claims, ("scope",)), record.client_id, digest)
+        for verifier, client_claim in self._verifiers:
             try:
                 begun = begin(verifier, token)
                 access_token = begun if isinstance(begun, AccessToken) else (yield from begun)
@@ -119,7 +119,7 @@ class Inspection:
                 continue
             claims = access_token.claims
             revoked = self._store.used("revoked", claims.get("jti", ""), now)
-            return None if revoked else Found(claims, access_token.scopes, None)
+            return None if revoked else Found(claims, access_token.scopes, claims.get(client_claim), None)
         return None
 
 

@@ -41,7 +41,7 @@ def answer(
 def _granted(asked: FormRequest, client: Client) -> tuple[Sequence[str], str]:
     if asked.parameters["grant_type"] != "client_credentials":
         raise TokenRequestRefused("unsupported_grant_type", "The grant type must be client_credentials.")
-    scopes = [name for name in asked.parameters.get("scope", "").split(" ") if name] or client.scopes
+    scopes = asked.parameters["scope"].split(" ") if "scope" in asked.parameters else client.scopes
     if not set(scopes) <= set(client.scopes):
         raise TokenRequestRefused("invalid_scope", "A scope is unknown, malformed or not granted to this client.")
     if len(asked.resources) > _MAX_RESOURCES or not set(asked.resources) <= set(client.audience):

@@ -22,6 +22,10 @@ ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _MAX_PARAMETERS: Final = 64
 _MAX_BASIC: Final = 8192
 _REPEATABLE: Final = frozenset({"resource"})  # RFC 8707 §2
+_KNOWN: Final = frozenset(
+    {"grant_type", "scope", "resource", "client_id", "client_secret", "client_assertion", "client_assertion_type"}
+    | {"token", "token_type_hint"}
+)
 _ASSERTION: Final = ("client_assertion", "client_assertion_type")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")  # in the grammar of no parameter                     RFC 6749 App. A
 
@@ -90,10 +94,11 @@ def _json_pairs(body: bytes) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     for name, value in json_object(body).items():
         values = value if name in _REPEATABLE and isinstance(value, list) else [value]
-        if not all(isinstance(one, str) for one in values):
-            raise ValueError("a member is not a string")
-        pairs += [(name, one) for one in values]
-    return pairs
+        if all(isinstance(one, str) for one in values):
+            pairs += [(name, one) for one in values]
+        elif name in _KNOWN:
+            raise ValueError("a member that is known is not a string")
+    return pairs  # others are unknown parameters, and ignored: RFC 6749 §3.2
 
 
 def _credentials(fields: Sequence[str], parameters: Mapping[str, str], dialect: Dialect) -> Credentials:

@@ -110,6 +110,39 @@ def test_keys_that_moved_and_are_gone_where_they_were_are_found_after_one_failur
     assert found.ask(token(2)) == 200
 
 
+@pytest.mark.parametrize("trouble", ["500", "reset", "hangs"])
+def test_keys_that_moved_are_never_a_401_while_the_metadata_cannot_be_had(found: Scene, trouble: str) -> None:
+    found.provider.serve("/moved", document(keys(1, 2)))
+    spoil(found, trouble)
+    for _ in range(3):
+        assert found.ask(token(2)) == 503
+        assert found.ask(token(1)) == 200
+    found.provider.serve(METADATA, _of(found.provider, "/moved"))
+    found.clock.pass_by(31)
+    found.source._timeout = PATIENCE
+    assert (found.ask(token(2)), found.ask(token(1))) == (200, 200)
+
+
+@pytest.mark.parametrize("trouble", ["reset", "hangs", "500"])
+def test_metadata_is_asked_for_at_the_next_place_where_the_first_brings_no_answer(
+    provider: Provider, trouble: str
+) -> None:
+    scene = Scene(provider, discovered=True, timeout=2.0 if trouble == "hangs" else 5.0)
+    provider.serve(METADATA, BAD[trouble](provider))
+    provider.serve(OPENID, _of(provider))
+    assert scene.ask(token(1)) == 200
+
+
+def test_metadata_that_must_not_be_used_is_not_outdone_by_a_fault_at_the_next_place(provider: Provider) -> None:
+    scene = Scene(provider, discovered=True)
+    provider.serve(METADATA, BAD["another issuer"](provider))
+    for trouble in ("reset", "500"):
+        provider.serve(OPENID, BAD[trouble](provider))
+        assert scene.ask(token(1)) == 503
+        assert "another issuer" in str(scene.settle()["last_error"])
+        scene.clock.pass_by(31)
+
+
 def test_keys_that_moved_while_no_token_asked_are_found_within_an_hour(found: Scene) -> None:
     found.provider.serve("/moved", document(keys(2)))
     found.provider.serve(METADATA, _of(found.provider, "/moved"))
