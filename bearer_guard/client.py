@@ -50,8 +50,8 @@ class TokenClient:
     after failures the next one waits, from 1 s up to 30 s. `timeout` is a total deadline in seconds of real time,
     `clock` counts everything else. `transport` needs a `send` that any thread may call.
 
-    Checked: status, `token_type` is bearer, the token's alphabet and length (16 KiB), `expires_in` is a number from 0
-    to 2³¹-1 or its digits; redirects are not followed. Not checked: what the token says, which is not read.
+    Checked: status, `token_type` is bearer, the token's alphabet and length (16 KiB), `expires_in` is a number above 0,
+    up to 2³¹-1, or its digits; redirects are not followed. Not checked: what the token says, which is not read.
     Raises ConfigurationError. Safe to share between threads, event loops and both colours.
     """
 
