@@ -153,6 +153,15 @@ def test_keys_that_moved_while_no_token_asked_are_found_within_an_hour(found: Sc
     assert (found.ask(token(1)), found.ask(token(2))) == (401, 200)
 
 
+def test_metadata_that_cannot_be_had_when_it_is_looked_at_again_costs_nothing(found: Scene) -> None:
+    spoil(found, "500")
+    for _ in range(8):
+        found.clock.pass_by(500)
+        assert found.ask(token(1)) == 200
+        assert found.settle()["fetches"]["failed"] == 0
+    assert found.provider.count(METADATA) > 1
+
+
 def test_metadata_that_names_another_issuer_later_changes_nothing(found: Scene) -> None:
     found.provider.serve("/theirs", document(keys(2)))
     theirs = document({"issuer": found.provider.url + "/other", "jwks_uri": found.provider.url + "/theirs"})
