@@ -1,4 +1,4 @@
-"""What every test may ask for: the event loops that coroutines are tested under, with anyio's plugin."""
+"""How the tests are shared among processes, and what every test may ask for: both event loops, with anyio's plugin."""
 
 from __future__ import annotations
 
@@ -9,6 +9,22 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from coverage import Coverage
+
+_MOST_WORKERS = 8
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """A run of all tests uses every core; tests that are named, and tests under coverage, run in this process.
+
+    `-n` says otherwise, as pytest-xdist describes it.
+    """
+    option = config.option
+    whole = config.args_source is config.ArgsSource.TESTPATHS and not hasattr(config, "workerinput")
+    if whole and getattr(option, "numprocesses", 0) is None and option.dist == "no" and Coverage.current() is None:
+        option.numprocesses, option.dist = "auto", "worksteal"
+        option.maxprocesses = option.maxprocesses or _MOST_WORKERS
 
 
 @pytest.fixture(scope="session", autouse=True)

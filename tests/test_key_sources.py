@@ -33,6 +33,7 @@ from bearer_guard._transport import HTTPTransport
 from bearer_guard.testing import LocalIssuer
 from tests.endpoint import loopback_certificate, server_context
 from tests.loopback import Loopback
+from tests.named import named
 
 API = "https://api.example.com"
 
@@ -154,7 +155,7 @@ def _settle(source: RemoteJWKSet) -> None:
         ({"proxy": "https://proxy.example"}, "proxy must be an http URL"),
         ({"cooldown": -1}, "cooldown must be a number of seconds"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_a_mistake_names_the_fix(options: Any, sentence: str) -> None:
     with pytest.raises(ConfigurationError, match=sentence):

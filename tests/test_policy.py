@@ -24,6 +24,7 @@ from bearer_guard import (
 )
 from bearer_guard.testing import LocalIssuer
 from bearer_guard.wsgi import BearerMiddleware
+from tests.named import named
 
 API = "https://api.example.com"
 ISSUER = "https://id.example.com"
@@ -93,7 +94,7 @@ def verifier(**changes: Any) -> JWTVerifier:
     return JWTVerifier(**{name: value for name, value in parameters.items() if value is not ...})
 
 
-@pytest.mark.parametrize(("changes", "sentence"), MISTAKES, ids=[str(changes) for changes, _ in MISTAKES])
+@pytest.mark.parametrize(("changes", "sentence"), MISTAKES, ids=[named(changes) for changes, _ in MISTAKES])
 def test_a_mistake_fails_at_construction_and_names_the_fix(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigurationError, match=sentence) as raised:
         verifier(**changes)
@@ -111,7 +112,7 @@ def test_every_mistake_is_reported_at_once() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"audience": {"a", "b"}},
+        {"audience": frozenset([API])},
         {"audience": {}.keys()},
         {"audience": None},
         {"issuer": None},
@@ -125,7 +126,7 @@ def test_every_mistake_is_reported_at_once() -> None:
         {"algorithms": ["ES256", "EdDSA"]},
         {"keys": SECRET, "algorithms": ["HS256"]},
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_makes_sense_is_accepted(changes: dict[str, Any]) -> None:
     assert isinstance(verifier(**changes), JWTVerifier)

@@ -20,7 +20,7 @@ from ._mount import Respond, body_length, read_bounded
 
 _logger: Final = logging.getLogger("bearer_guard")
 HOST: Final = "127.0.0.1"
-_POLL: Final = 0.02
+_POLL: Final = 0.01
 
 
 class LoopbackServer:
