@@ -70,8 +70,7 @@ class Refused(BearerGuardError):
     reported: bool = False
 
     def __init__(self, detail: str = "", *, reason: Reason | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.detail = detail  # `args` holds it as well: BaseException.__new__ has seen to that
         if reason is not None:
             self.reason = reason
 

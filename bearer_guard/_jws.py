@@ -16,6 +16,7 @@ from ._errors import InvalidToken, MalformedToken
 from ._strict import b64url_decode, b64url_encode, json_object
 
 _DOT: Final = ord(".")
+TOO_LONG: Final = f"token longer than {MAX_TOKEN_LENGTH} characters"
 
 
 class Header(NamedTuple):
@@ -68,7 +69,7 @@ def parse(token: str, known: Mapping[bytes, Header] = MappingProxyType({})) -> C
     `known` are headers that have been read already, by their segment.
     """
     if len(token) > MAX_TOKEN_LENGTH:
-        raise MalformedToken(f"token longer than {MAX_TOKEN_LENGTH} characters", reason="token_too_long")
+        raise MalformedToken(TOO_LONG, reason="token_too_long")
     try:
         octets = token.encode("ascii")
     except UnicodeEncodeError:

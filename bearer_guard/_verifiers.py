@@ -14,10 +14,10 @@ from typing import Final, cast
 from ._cache import Entry, TokenCache
 from ._claims import Claims, ScopeClaims, scopes_of
 from ._credentials import MAX_TOKEN_LENGTH
-from ._errors import BadSignature, InvalidToken, UntrustedIssuer, raise_problems
+from ._errors import BadSignature, InvalidToken, MalformedToken, UntrustedIssuer, raise_problems
 from ._flow import Begun, Flow, Transport
 from ._jwks import KeySet
-from ._jws import CompactJWS, Header, looks_like_jws, parse
+from ._jws import TOO_LONG, CompactJWS, Header, looks_like_jws, parse
 from ._keys import KeySource
 from ._policy import REQUIRED, Policy, as_listed
 from ._signature import SignatureCheck
@@ -91,8 +91,10 @@ class JWTVerifier(Verifier):
         self._headers: Final[dict[bytes, Header]] = {}
 
     def _known(self, token: str) -> AccessToken | None:
+        if len(token) > MAX_TOKEN_LENGTH:  # here already: a stranger's token costs as little as can be
+            raise MalformedToken(TOO_LONG, reason="token_too_long")
         cache = self._cache
-        if cache is None or len(token) > MAX_TOKEN_LENGTH:
+        if cache is None:
             return None
         now = self._clock()
         facts = cache.find(token, self._signatures.keys.current(), now)
