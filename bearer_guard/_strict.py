@@ -10,6 +10,7 @@ import json
 import math
 import re
 from binascii import Error, a2b_base64, b2a_base64
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 MAX_DEPTH: Final = 64
@@ -29,28 +30,30 @@ _PADDING: Final = (b"", b"", b"==", b"=")
 _LAST: Final = (frozenset(_URL), frozenset[int](), frozenset(_URL[::16]), frozenset(_URL[::4]))
 
 
+def _by_standard_library(text: bytes, _alphabet: bytes, _strictly: bool) -> bytes:
+    if _MINUS in text or _UNDERSCORE in text:  # rarely in a payload: JSON in ASCII hardly ever comes to them
+        text = text.translate(_TO_STANDARD)
+    return a2b_base64(text, strict_mode=True)
+
+
+_decode_base64: Callable[[bytes, bytes, bool], bytes]
 try:
-    from pybase64 import b64decode as _fast_decode  # the extra "speed": SIMD
-
-    def _decode_base64(text: bytes) -> bytes:
-        return _fast_decode(text, b"-_", True)
+    from pybase64 import b64decode as _decode_base64  # the extra "speed": SIMD
 except ImportError:
-
-    def _decode_base64(text: bytes) -> bytes:
-        if _MINUS in text or _UNDERSCORE in text:  # rarely in a payload: JSON in ASCII hardly ever comes to them
-            text = text.translate(_TO_STANDARD)
-        return a2b_base64(text, strict_mode=True)
+    _decode_base64 = _by_standard_library
 
 
 def b64url_decode(text: bytes) -> bytes:
     """The octets that `text` spells in canonical unpadded base64url. Raises ValueError for any other spelling."""
-    partial = len(text) & 3
-    if partial and text[-1] not in _LAST[partial]:
-        raise ValueError("not canonical base64url")
     if _PLUS in text or _SLASH in text or _PAD in text:
         raise ValueError("not base64url")
+    partial = len(text) & 3
+    if partial:
+        if text[-1] not in _LAST[partial]:
+            raise ValueError("not canonical base64url")
+        text += _PADDING[partial]
     try:
-        return _decode_base64(text + _PADDING[partial] if partial else text)
+        return _decode_base64(text, b"-_", True)
     except Error:
         raise ValueError("not base64url") from None
 
@@ -66,7 +69,9 @@ def json_object(octets: bytes) -> dict[str, Any]:
         text = octets.decode("utf-8")
         if len(text) > 2 * MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
             _check_depth(octets)
-        value = _decode(text)
+        value, end = _scan(text, 0) if text[:1] == "{" else (None, -1)
+        if end != len(text):  # white space around it, or no object
+            value = _decoder.decode(text)
         if "\\" in text and "\\u" in text:  # the longer needle takes twenty times as long to be missed
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError, StopIteration):
@@ -104,11 +109,3 @@ def _refuse_constant(text: str) -> float:
 
 _decoder: Final = json.JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_refuse_constant)
 _scan: Final = cast("Any", _decoder).scan_once
-
-
-def _decode(text: str) -> Any:
-    if text[:1] == "{":
-        value, end = _scan(text, 0)
-        if end == len(text):
-            return value
-    return _decoder.decode(text)  # white space around it, or no object
