@@ -43,6 +43,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
     2: (
         "_answers",
         "_attempts",
+        "_backoff",
         "_cache",
         "_client_auth",
         "_discovery",
