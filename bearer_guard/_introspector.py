@@ -72,8 +72,8 @@ class Introspector:
             return (yield from self._members(response, now, deadline))
         except ExchangeFailed as failure:
             raise Unanswered(Failure(str(failure))) from failure
-        except AuthorityUnavailable as failure:
-            raise Unanswered(Failure(failure.detail, failure.retry_after)) from failure
+        except AuthorityUnavailable as failure:  # what it tells to wait is not what this endpoint asks for
+            raise Unanswered(Failure(failure.detail)) from failure
         except ValueError as failure:
             raise Unanswered(Failure(str(failure), of_token=True)) from failure
 
