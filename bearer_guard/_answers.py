@@ -1,12 +1,14 @@
 """What an introspection endpoint said about tokens, remembered for a short while (RFC 7662 §4).
 
 An entry is found by the SHA-256 of the token and holds no token. Yes and no are kept apart, each bounded, so that
-tokens which strangers invent never push out those that are in use. An answer is never kept past the token's end.
+tokens which strangers invent never push out those that are in use. An answer is never kept past the token's end. Who
+may ask while the endpoint is in trouble is for `_trouble` to say.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Lock
 from typing import Final, NamedTuple
@@ -15,6 +17,7 @@ from cachetools import LRUCache
 
 from ._claims import Claims
 from ._process import PerProcess
+from ._trouble import Failure, Question, Trouble
 
 _SLACK: Final = 1.0
 """Seconds that an answer may lie in the future: two threads read the clock in one order and get here in another."""
@@ -32,45 +35,61 @@ class Answer(NamedTuple):
         return not isinstance(expires, int | float) or now < expires
 
 
-class Flight:
+class Flight(Question):
     """A question that is under way; whoever has the same one waits for it, until `deadline` (real time) at most.
 
-    It ends with an `answer`, with a `failure` that says why there is none and how many seconds to wait, or, abandoned
-    by the request that asked, with neither.
+    It ends with an `answer`, with a `failure` that says why there is none, or, abandoned by the request that asked,
+    with neither.
     """
 
-    __slots__ = ("answer", "deadline", "failure", "future")
+    __slots__ = ("answer", "failure", "future")
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, key: bytes, deadline: float) -> None:
+        super().__init__(key, deadline)
         self.future: Future[None] = Future()
         self.future.set_running_or_notify_cancel()
-        self.deadline = deadline
         self.answer: Answer | None = None
-        self.failure: tuple[str, float] | None = None
+        self.failure: Failure | None = None
+
+
+class Known(NamedTuple):
+    """What `Guard.status` tells; `age` counts from the last answer, whatever it said."""
+
+    state: str
+    age: float | None
+    next_question: float | None
+    error: str | None
+    counts: dict[str, int]
 
 
 class _Kept:
     """What one process knows. Hold `lock` to read or write: a fork meanwhile may find the caches half changed."""
 
-    def __init__(self, active: LRUCache[bytes, Answer], inactive: LRUCache[bytes, Answer]) -> None:
+    def __init__(
+        self, active: LRUCache[bytes, Answer], inactive: LRUCache[bytes, Answer], answered_at: float | None
+    ) -> None:
         self.lock = Lock()
         self.active = active
         self.inactive = inactive
+        self.trouble = Trouble(answered_at)
         self.flights: dict[bytes, Flight] = {}
         self.counts = {"begun": 0, "succeeded": 0, "failed": 0}
 
 
 class Answers:
     """The answers that still count, and the questions under way. Safe to share between threads, and across a fork:
-    the child keeps what is known, unless the fork came in the middle of a change, and waits for none of the parent's
-    questions.
+    the child keeps what is known, unless the fork came in the middle of a change, waits for none of the parent's
+    questions, and knows of no trouble yet. `clock` counts how long that holds questions back.
     """
 
-    def __init__(self, size: int, *, positive: float, negative: float, grace: float) -> None:
+    def __init__(
+        self, size: int, *, positive: float, negative: float, grace: float, clock: Callable[[], float]
+    ) -> None:
         self._size = max(1, size)
         self._positive = positive if size else 0.0
         self._negative = negative if size else 0.0
         self._grace = grace if size else 0.0
+        self._clock = clock
         self._process = PerProcess(self._begin)
 
     def find(self, key: bytes, now: float, *, in_trouble: bool = False) -> Answer | None:
@@ -82,41 +101,58 @@ class Answers:
     def board(self, key: bytes, now: float, deadline: float) -> tuple[Flight, bool]:
         """The flight that brings the answer, or has brought it meanwhile, and whether the caller is to fly it.
 
-        One that has outlived its deadline is not waited for any more: the caller flies another.
+        One that has outlived its deadline is not waited for any more: the caller flies another. In known trouble nobody
+        is made to wait for others: the flight has failed before it began, unless it is to find out how things are.
         """
         kept = self._process.here()
         with kept.lock:
-            flight = kept.flights.get(key)
-            if flight is not None and time.monotonic() < flight.deadline:
-                return flight, False
-            flight = Flight(deadline)
+            moment = self._clock()
+            kept.trouble.give_up_overdue(moment)
+            flying = kept.flights.get(key)
+            if flying is not None and time.monotonic() < flying.deadline and not kept.trouble.concerns(key):
+                return flying, False
+            flight = Flight(key, deadline)
             flight.answer = self._find(kept, key, now, 0.0)
             if flight.answer is not None:
                 return flight, False
+            if (wait := kept.trouble.wait(key, moment)) > 0:
+                flight.failure = Failure(str(kept.trouble.error), wait)
+                return flight, False
             kept.flights[key] = flight
+            kept.trouble.begin(flight)
             kept.counts["begun"] += 1
             return flight, True
 
-    def land(self, key: bytes, flight: Flight) -> None:
+    def land(self, flight: Flight, *, remember: bool = True) -> None:
         """End a flight, with what it brought."""
-        kept = self._process.here()
+        kept, key = self._process.here(), flight.key
         with kept.lock:
+            moment = self._clock()
             if flight.answer is not None:
-                yes = flight.answer.claims is not None
-                (kept.active if yes else kept.inactive)[key] = flight.answer
-                (kept.inactive if yes else kept.active).pop(key, None)
+                if remember:
+                    yes = flight.answer.claims is not None
+                    (kept.active if yes else kept.inactive)[key] = flight.answer
+                    (kept.inactive if yes else kept.active).pop(key, None)
+                kept.trouble.succeed(flight, moment)
                 kept.counts["succeeded"] += 1
             elif flight.failure is not None:
+                kept.trouble.fail(flight, moment, flight.failure)
+                flight.failure = kept.trouble.told(flight.failure, key, moment)
                 kept.counts["failed"] += 1
+            else:
+                kept.trouble.abandon(flight)
             if kept.flights.get(key) is flight:
                 del kept.flights[key]
         flight.future.set_result(None)
 
-    def counts(self) -> dict[str, int]:
-        """How many questions were asked, were answered, and were not."""
+    def known(self) -> Known:
+        """What is known of the endpoint, and how many questions were asked, were answered, and were not."""
         kept = self._process.here()
         with kept.lock:
-            return dict(kept.counts)
+            now, trouble = self._clock(), kept.trouble
+            trouble.give_up_overdue(now)
+            age = None if trouble.answered_at is None else max(0.0, now - trouble.answered_at)
+            return Known(trouble.state(now), age, trouble.next_question(now), trouble.error, dict(kept.counts))
 
     def _find(self, kept: _Kept, key: bytes, now: float, grace: float) -> Answer | None:
         active, inactive = kept.active.get(key), kept.inactive.get(key)
@@ -127,6 +163,7 @@ class Answers:
         return None
 
     def _begin(self, parents: _Kept | None) -> _Kept:
+        answered_at = None if parents is None else parents.trouble.answered_at
         if parents is None or parents.lock.locked():
-            return _Kept(LRUCache(self._size), LRUCache(self._size))
-        return _Kept(parents.active, parents.inactive)
+            return _Kept(LRUCache(self._size), LRUCache(self._size), answered_at)
+        return _Kept(parents.active, parents.inactive, answered_at)

@@ -1,26 +1,25 @@
 """The record of attempts to bring keys in one process, and the limits that hold the next one back.
 
-The back-off grows with failures in a row, from 1 s to 30 s, its jitter downwards only. The budget allows two attempts
-that a token asked for in a cool-down, counted from the end of each, whether it failed or not; only one that brought a
-key which was not there before is not counted, because no stranger can cause that, and so rotations in quick succession
-lose no token. Moments are compared as distances: one that lies in the future is void.
+The back-off grows with failures in a row (`_backoff`). The budget allows two attempts that a token asked for in a
+cool-down, counted from the end of each, whether it failed or not; only one that brought a key which was not there
+before is not counted, because no stranger can cause that, and so rotations in quick succession lose no token. Moments
+are compared as distances: one that lies in the future is void.
 """
 
 from __future__ import annotations
 
-import random
 import time
 from collections import deque
 from concurrent.futures import Future
 from threading import Lock
 from typing import Final, NamedTuple
 
+from ._backoff import Backoff, left
 from ._jwks import KeySet
 
 REFETCH_BUDGET: Final = 2
 REFETCH_CEILING: Final = 20
 """Attempts that tokens asked for in a cool-down, whatever they brought: for a provider that never answers the same."""
-LONGEST_BACKOFF: Final = 30.0
 
 
 class Fetched(NamedTuple):
@@ -71,24 +70,23 @@ class Attempts:
         self.ended_at: float | None = None
         self.last_error: str | None = None
         self._cooldown = cooldown
-        self._failures = 0
-        self._backoff = 0.0
+        self._backoff = Backoff()
         self._fruitless: deque[float] = deque(maxlen=REFETCH_BUDGET)
         self._asked_for: deque[float] = deque(maxlen=REFETCH_CEILING)
 
     def blocked_for(self, now: float, *, spends: bool) -> float:
         """Seconds until an attempt may begin, 0 if it may now; `spends` says that a token asks for it."""
-        blocked = 0.0 if self.ended_at is None else _left(self._backoff, self.ended_at, now)
+        blocked = self._backoff.left(now)
         if spends:
             for ends in (self._fruitless, self._asked_for):
                 if len(ends) == ends.maxlen:
-                    blocked = max(blocked, _left(self._cooldown, ends[0], now))
+                    blocked = max(blocked, left(self._cooldown, ends[0], now))
         return blocked
 
     def begin(self, timeout: float, *, spends: bool) -> Attempt:
         """A new attempt, under way from now on for at most `timeout` seconds of real time."""
         self.begun += 1
-        after_failure = self._failures > 0
+        after_failure = self._backoff.failures > 0
         self.under_way = Attempt(self.begun, time.monotonic() + timeout, spends=spends, after_failure=after_failure)
         return self.under_way
 
@@ -107,7 +105,8 @@ class Attempts:
         attempt.succeeded = True
         self.last_good = attempt.number
         self.succeeded += 1
-        self._failures, self._backoff, self.last_error = 0, 0.0, None
+        self._backoff.end()
+        self.last_error = None
         return True
 
     def fail(self, attempt: Attempt, now: float, error: str, *, retry_after: float = 0.0) -> bool:
@@ -116,10 +115,7 @@ class Attempts:
             return False
         self.last_error = error
         self.failed += 1
-        self._failures += 1
-        longest = min(LONGEST_BACKOFF, 2.0 ** min(self._failures - 1, 10))
-        jittered = longest * (1 - random.random() / 4)  # noqa: S311 - spreads load, guards nothing
-        self._backoff = max(jittered, min(retry_after, LONGEST_BACKOFF))
+        self._backoff.fail(now, retry_after)
         return True
 
     def _end(self, attempt: Attempt, now: float, *, spent: bool) -> bool:
@@ -131,8 +127,3 @@ class Attempts:
             if spent:
                 self._fruitless.append(now)
         return True
-
-
-def _left(seconds: float, since: float, now: float) -> float:
-    """What is left at `now` of `seconds` that began at `since`; nothing when the clock has stepped back before it."""
-    return max(0.0, seconds - (now - since)) if since <= now else 0.0

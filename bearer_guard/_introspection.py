@@ -1,7 +1,7 @@
 """Opaque tokens, and what the authorization server says about them (RFC 7662, RFC 9701).
 
 The server knows whether a token is active; whether it is meant for this API is judged here as for a JWT. Trouble at the
-endpoint is never a client's fault: 503, nothing remembered.
+endpoint is never a client's fault: 503, and no answer is made of it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Container, Iterable, Sequence
-from hashlib import sha256
 from typing import Any, Final, cast
 
-from ._answers import Answer, Answers
+from ._answers import Answers
 from ._claims import ClaimRules, Claims, scopes_of
 from ._client_auth import ClientAuthentication, Secret, authentication_problems
 from ._credentials import MAX_TOKEN_LENGTH
 from ._errors import (
-    AuthorityUnavailable,
     ConfigurationError,
     InactiveToken,
     InvalidClaim,
@@ -25,10 +23,11 @@ from ._errors import (
     duration_problems,
     raise_problems,
 )
-from ._flow import Flow, Join, Transport
+from ._flow import Flow, Transport
 from ._introspector import Introspector
 from ._keys import KeySource
 from ._policy import REQUIRED, audience_problems, claim_name_problems, leeway_problems
+from ._questions import Questions, key_of
 from ._signed_answer import SignedAnswer
 from ._token import AccessToken
 from ._transport import HTTPTransport, transport_problems
@@ -48,10 +47,11 @@ class IntrospectionVerifier(Verifier):
     None, written out, means that the answer must have none. `issuer`, when given, must equal `iss` where there is one.
     `auth` says how this API proves who it is: `basic` (url-encoded), `basic_raw`, `post`, `private_key_jwt` (with
     `private_key`, a PEM text, and `issuer` as its audience), `bearer` (the secret is the token), `none`. A yes is
-    remembered for `cache_ttl` seconds and never past `exp`, a no for `negative_ttl`, `cache_size` tokens each. For
-    `stale_if_error` seconds past that (0: never) a yes also serves while the endpoint is in trouble. `signed` are the
-    keys that signed answers must verify with (RFC 9701): plain ones are refused then. `timeout` is a total deadline in
-    seconds of real time; `clock` returns NumericDates.
+    remembered for `cache_ttl` seconds and never past `exp`, a no for `negative_ttl`, `cache_size` tokens each. In
+    trouble the endpoint is left alone for 1 to 30 seconds at a time and requests are answered at once; for
+    `stale_if_error` seconds past its time (0: never) a yes serves them. `signed` are the keys that signed answers must
+    verify with (RFC 9701): plain ones are refused then. `timeout` is a total deadline in seconds of real time; `clock`
+    returns NumericDates.
 
     Checked: `active` is true, `aud`, `exp`, `nbf`, `iat`, `iss`, `required_claims`, `validate`. Not checked: `cnf`,
     which the guard judges. A revoked token may pass for `cache_ttl` seconds. Raises ConfigurationError.
@@ -98,7 +98,8 @@ class IntrospectionVerifier(Verifier):
         problems += duration_problems(
             {"cache_ttl": cache_ttl, "negative_ttl": negative_ttl, "stale_if_error": stale_if_error}, zero=True
         )
-        problems += _other_problems(issuer, cache_size, signed, validate, clock)
+        problems += _cache_problems(cache_size, stale_if_error)
+        problems += _other_problems(issuer, signed, validate, clock)
         problems += transport_problems(transport, ssl_context, proxy)
         try:
             transport = transport or Threaded(HTTPTransport(ssl_context=ssl_context, proxy=proxy))
@@ -109,8 +110,10 @@ class IntrospectionVerifier(Verifier):
         self._introspector: Final = Introspector(
             endpoint, cast("Transport", transport), ClientAuthentication(**credentials), keys
         )
-        self._answers: Final = Answers(cache_size, positive=cache_ttl, negative=negative_ttl, grace=stale_if_error)
-        self._timeout: Final = timeout
+        self._answers: Final = Answers(
+            cache_size, positive=cache_ttl, negative=negative_ttl, grace=stale_if_error, clock=clock
+        )
+        self._questions: Final = Questions(self._introspector, self._answers, timeout, clock)
         self._clock: Final = clock
         self._issuer: Final = issuer
         self._rules: Final = ClaimRules(
@@ -129,10 +132,10 @@ class IntrospectionVerifier(Verifier):
         if not token.isascii():
             raise MalformedToken("not ASCII")
         now = self._clock()
-        key = sha256(token.encode("ascii")).digest()
+        key = key_of(token)
         answer = self._answers.find(key, now)
         if answer is None:
-            answer = yield from self._asked(token, key, now)
+            answer = yield from self._questions.answer(token, key, now)
         if answer.claims is None:
             raise InactiveToken("the introspection endpoint says so")
         return self._judged(answer.claims, now)
@@ -153,52 +156,15 @@ class IntrospectionVerifier(Verifier):
         self._rules.check(known, now)
         return AccessToken.from_claims(claims, scopes_of(known, ("scope",)))
 
-    def _asked(self, token: str, key: bytes, now: float) -> Flow[Answer]:
-        """The endpoint's answer, asked for once however many requests bring the same token."""
-        deadline = time.monotonic() + self._timeout
-        while True:
-            flight, flying = self._answers.board(key, now, deadline)
-            if flying:
-                try:
-                    members = yield from self._introspector.ask(token, now, deadline)
-                    flight.answer = Answer(members if members.get("active") is True else None, now)
-                except AuthorityUnavailable as failure:
-                    flight.failure = failure.detail, failure.retry_after
-                finally:
-                    self._answers.land(key, flight)
-            elif flight.answer is None:
-                yield Join(flight.future, deadline)
-            if flight.answer is not None:
-                return flight.answer
-            if flight.failure is not None or not flight.future.done():
-                return self._served_in_trouble(key, now, *(flight.failure or ("no answer in time", 1.0)))
-            # else it was abandoned with the request that flew it, and this one takes its turn
-
-    def _served_in_trouble(self, key: bytes, now: float, problem: str, wait: float) -> Answer:
-        answer = self._answers.find(key, now, in_trouble=True)
-        if answer is None:
-            raise AuthorityUnavailable(problem, retry_after=wait)
-        return answer
-
     def status(self) -> SourceStatus:
-        trouble = self._introspector.trouble
-        return {
-            "source": self._introspector.endpoint,
-            "state": "fresh" if trouble is None else "stale",
-            "age": None,
-            "next_refresh": None,
-            "last_error": trouble,
-            "skipped": [],
-            "fetches": self._answers.counts(),
-        }
+        return self._questions.status()
 
     def rouse(self) -> None:
-        """Nothing to begin: nothing is asked without a token."""
+        """Begin a question, about no token of anybody's, where it is not known whether the endpoint answers."""
+        self._questions.rouse()
 
     def warming(self) -> Flow[None]:
-        """Nothing to bring: the keys of signed answers are a source of their own."""
-        return
-        yield  # a flow, though it never waits
+        return self._questions.warming()
 
     def _sources(self) -> Iterable[Source]:
         signed = self._introspector.signed
@@ -208,13 +174,16 @@ class IntrospectionVerifier(Verifier):
         return f"IntrospectionVerifier(endpoint={self._introspector.endpoint!r})"
 
 
-def _other_problems(
-    issuer: object, cache_size: object, signed: object, validate: object, clock: object
-) -> Iterable[str]:
-    if issuer is not None and not (isinstance(issuer, str) and issuer):
-        yield "issuer must be a string, or None where the endpoint vouches for its own tokens"
+def _cache_problems(cache_size: object, stale_if_error: object) -> Iterable[str]:
     if not isinstance(cache_size, int) or isinstance(cache_size, bool) or cache_size < 0:
         yield "cache_size must be a number of tokens, 0 for no cache"
+    elif cache_size == 0 and stale_if_error:
+        yield "stale_if_error serves remembered answers and cache_size=0 remembers none: leave one of them out"
+
+
+def _other_problems(issuer: object, signed: object, validate: object, clock: object) -> Iterable[str]:
+    if issuer is not None and not (isinstance(issuer, str) and issuer):
+        yield "issuer must be a string, or None where the endpoint vouches for its own tokens"
     if signed is not None and not isinstance(signed, KeySource):
         yield "signed must be the keys of the server, such as RemoteJWKSet(url)"
     elif signed is not None and not issuer:

@@ -7,13 +7,16 @@ of another type, for another API or from another server is trouble at the endpoi
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, TypeVar
 
-from ._errors import AuthorityUnavailable, InvalidToken
-from ._flow import Flow, Response
+from ._errors import InvalidToken
+from ._flow import Flow, Join, Response
 from ._jws import CompactJWS, parse
 from ._keys import KeySource
 from ._signature import SignatureCheck
+
+T = TypeVar("T")
 
 MEDIA_TYPE: Final = "application/token-introspection+jwt"
 _TYPE: Final = "token-introspection+jwt"
@@ -41,18 +44,21 @@ class SignedAnswer:
         self._issuer = issuer
         self._audiences = audiences
 
-    def members(self, response: Response, now: float) -> Flow[Mapping[str, Any]]:
-        """The members about the token. Raises AuthorityUnavailable for a response that must not be used."""
+    def members(self, response: Response, now: float, deadline: float) -> Flow[Mapping[str, Any]]:
+        """The members about the token. Raises ValueError for a response that must not be used.
+
+        And AuthorityUnavailable when there are no keys to verify it with before `deadline` (real time).
+        """
         content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type != MEDIA_TYPE:
-            raise AuthorityUnavailable("the answer is not a signed one")
+            raise ValueError("the answer is not a signed one")
         try:
             jws = parse(response.body.decode("ascii").strip())
             self._signatures.check_algorithm(jws)
-            yield from self._signatures.keys_that_verify(jws, None, lambda: None, lambda: None)
+            yield from _until(deadline, self._signatures.keys_that_verify(jws, None, lambda: None, lambda: None))
             return self._read(jws, now)
         except (InvalidToken, ValueError) as failure:
-            raise AuthorityUnavailable(f"the signed answer is not acceptable: {failure}") from failure
+            raise ValueError(f"the signed answer is not acceptable: {failure}") from failure
 
     def _read(self, jws: CompactJWS, now: float) -> Mapping[str, Any]:
         claims = jws.unverified_claims()  # verified by now
@@ -82,3 +88,17 @@ class SignedAnswer:
             name == audience if isinstance(audience, str) else audience is not None and name in audience
             for audience in self._audiences
         )
+
+
+def _until(deadline: float, flow: Flow[T]) -> Flow[T]:
+    """`flow`, which only ever joins the attempts of a source, joining none past `deadline` (real time)."""
+    try:
+        step = next(flow)
+        while True:
+            yield replace(step, deadline=min(step.deadline, deadline)) if isinstance(step, Join) else step
+            step = next(flow)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        flow.close()

@@ -43,6 +43,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
     2: (
         "_answers",
         "_attempts",
+        "_backoff",
         "_cache",
         "_client_auth",
         "_discovery",
@@ -54,6 +55,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "_keys",
         "_policy",
         "_process",
+        "_questions",
         "_refresh",
         "_remote",
         "_renewal",
@@ -62,6 +64,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "_signed_answer",
         "_tls",
         "_transport",
+        "_trouble",
         "_verifier",
         "_verifiers",
         "_workers",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import re
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -22,11 +24,13 @@ from bearer_guard import (
     RemoteJWKSet,
 )
 from bearer_guard._credentials import MAX_TOKEN_LENGTH
-from bearer_guard._flow import Request, Response
+from bearer_guard._flow import ExchangeFailed, Request, Response
+from bearer_guard._questions import key_of
 from tests.endpoint import Asked, Endpoint, reply
+from tests.faults.scene import landed
 from tests.granting import Clock
 from tests.test_client import forked
-from tests.tokens import ISSUER, NOW, RESOURCE, jwks
+from tests.tokens import ISSUER, NOW, RESOURCE, jwks, raw, signer
 
 ACTIVE = {"active": True, "aud": RESOURCE, "sub": "u1"}
 
@@ -241,6 +245,119 @@ def test_a_secret_that_cannot_be_fetched_is_trouble_and_nothing_is_asked(endpoin
 # What serves in trouble
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_a_cancelled_question_that_was_to_find_out_leaves_the_next_one_to_do_so(clock: Clock, loop: str) -> None:
+    transport = Faltering()
+    verifier = introspecting("https://id.example.com/i", transport=transport, clock=clock)
+
+    async def main() -> None:
+        with pytest.raises(AuthorityUnavailable):
+            await verifier.averify("token")
+        clock.now += 1
+        with anyio.move_on_after(0.01):
+            await verifier.averify("token")
+        assert transport.number == 2
+        assert (await verifier.averify("another")).subject == "u1"
+
+    anyio.run(main, backend=loop)
+    assert verifier.status()["fetches"] == {"begun": 3, "succeeded": 1, "failed": 1}
+
+
+class Faltering(Patient):
+    """Its first exchange fails, and the second one never ends, unless it is cancelled."""
+
+    async def asend(self, request: Request) -> Response:
+        if self.number == 0:
+            self.number += 1
+            raise ExchangeFailed("down")
+        self.number += 1
+        if self.number == 2:
+            await anyio.sleep_forever()
+        return Response(status=200, body=b'{"active":true,"aud":"https://api.example","sub":"u1"}')
+
+
+def test_a_question_that_is_lost_while_it_was_to_find_out_counts_as_failed(clock: Clock) -> None:
+    transport = LostLater()
+    verifier = introspecting("https://id.example.com/i", transport=transport, timeout=0.1, clock=clock)
+    with pytest.raises(AuthorityUnavailable, match="down"):
+        verifier.verify("token")
+    clock.now += 1
+    with ThreadPoolExecutor(1) as threads:
+        lost = threads.submit(verifier.verify, "token")
+        assert transport.begun.wait(10)
+        flight = verifier._answers._process.here().flights[key_of("token")]
+        while time.monotonic() < flight.deadline:
+            assert verifier.status()["last_error"]
+        assert verifier.status()["last_error"] == "no answer in time"
+        assert 1.5 <= (verifier.status()["next_refresh"] or 0) <= 2
+        clock.now += 2
+        assert verifier.verify("another").subject == "u1"
+        transport.released.set()
+        assert lost.result(10).subject == "u1"
+    assert verifier.status()["state"] == "fresh"
+
+
+class LostLater(Lost):
+    """Its first exchange fails, and the second one keeps no deadline."""
+
+    def send(self, request: Request) -> Response:
+        if not self.timeouts:
+            self.timeouts.append(request.timeout)
+            raise ExchangeFailed("down")
+        self.timeouts.append(request.timeout)
+        if len(self.timeouts) == 2:
+            self.begun.set()
+            assert self.released.wait(10)
+        return Response(status=200, body=b'{"active":true,"aud":"https://api.example","sub":"u1"}')
+
+
+class Bugs:
+    """A transport that answers once and then does what no transport should."""
+
+    calls = 0
+
+    def send(self, request: Request) -> Response:
+        self.calls += 1
+        if self.calls == 1:
+            return Response(status=200, body=b'{"active":true,"aud":"https://api.example","sub":"u1"}')
+        raise ExchangeFailed("down") if self.calls == 2 else ZeroDivisionError
+
+
+def test_a_bug_where_nobody_waits_for_it_is_logged_and_followed_by_the_back_off(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport = Bugs()
+    verifier = introspecting(
+        "https://id.example.com/i", transport=transport, cache_ttl=0, stale_if_error=60, clock=clock
+    )
+    assert [verifier.verify("token").subject for _ in range(2)] == ["u1"] * 2
+    clock.now += 1
+    assert [verifier.verify("token").subject for _ in range(9)] == ["u1"] * 9
+    landed(verifier)
+    assert [verifier.verify("token").subject for _ in range(9)] == ["u1"] * 9
+    assert transport.calls == 3
+    assert verifier.status()["last_error"] == "unexpected ZeroDivisionError"
+    assert caplog.messages == ["no answer from https://id.example.com/i: unexpected ZeroDivisionError"]
+
+
+def test_a_thread_that_cannot_be_started_is_trouble_that_goes_on(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = Bugs()
+    verifier = introspecting(
+        "https://id.example.com/i", transport=transport, cache_ttl=0, stale_if_error=60, clock=clock
+    )
+    assert [verifier.verify("token").subject for _ in range(2)] == ["u1"] * 2
+
+    def none_left(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", none_left)
+    clock.now += 1
+    assert [verifier.verify("token").subject for _ in range(9)] == ["u1"] * 9
+    assert transport.calls == 2
+    assert verifier.status()["last_error"] == "no thread can be started"
+    assert verifier.status()["fetches"] == {"begun": 3, "succeeded": 1, "failed": 2}
+
+
 def test_in_trouble_a_yes_serves_for_the_grace_and_nothing_else_does(
     endpoint: Endpoint, gated: Gated, clock: Clock
 ) -> None:
@@ -267,6 +384,9 @@ def test_a_revocation_is_noticed_at_once_when_the_trouble_is_over(
     gated.answer = reply({}, 500)
     assert verifier.verify("token").subject == "u1"
     gated.answer = reply({"active": False})
+    clock.now += 1
+    assert verifier.verify("token").subject == "u1"  # while it is asked about, beside this request
+    landed(verifier)
     with pytest.raises(InactiveToken):
         verifier.verify("token")
     gated.answer = reply({}, 500)
@@ -306,21 +426,24 @@ def test_what_handlers_do_to_a_claim_stays_with_them(endpoint: Endpoint, gated: 
         first.claims["object"]["a"] = 2  # type: ignore[index]
 
 
+def signed_no(asked: Asked) -> Any:
+    """That no token is active, in a signed answer."""
+    claims = {"iss": ISSUER, "aud": "api", "iat": NOW, "token_introspection": {"active": False}}
+    signed = raw({"alg": "ES256", "typ": "token-introspection+jwt", "kid": "k1"}, claims, signer())
+    return reply(signed.encode(), Content_Type="application/token-introspection+jwt")
+
+
 def test_the_status_tells_of_the_endpoint_and_of_the_keys_of_signed_answers() -> None:
-    with Endpoint(reply(jwks())) as server:
+    with Endpoint(reply(jwks())) as server, Endpoint(signed_no) as endpoint:
         keys = RemoteJWKSet(server.endpoint)
-        verifier = introspecting("https://id.example.com/i", issuer=ISSUER, signed=keys)
-        guard = Guard(verifier)
-        assert [source["source"] for source in guard.status()["sources"]] == [
-            "https://id.example.com/i",
-            server.endpoint,
-        ]
+        guard = Guard(introspecting(endpoint, issuer=ISSUER, signed=keys))
+        assert [source["source"] for source in guard.status()["sources"]] == [endpoint.endpoint, server.endpoint]
+        assert [source["state"] for source in guard.status()["sources"]] == ["unavailable"] * 2
         assert not guard.status()["ready"]
         guard.warm()
         assert guard.status()["ready"]
-        assert len(server.asked) == 1
-    assert Guard(introspecting("https://id.example.com/i")).status()["ready"]
-    Guard(introspecting("https://id.example.com/i")).warm()
+        assert [source["state"] for source in guard.status()["sources"]] == ["fresh"] * 2
+        assert (len(server.asked), len(endpoint.asked)) == (1, 1)
 
 
 def test_the_representation_names_the_endpoint_alone() -> None:
@@ -351,6 +474,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"cache_size": -1}, "cache_size must be a number of tokens"),
     ({"cache_size": True}, "cache_size must be a number of tokens"),
     ({"cache_size": 1.5}, "cache_size must be a number of tokens"),
+    ({"cache_size": 0, "stale_if_error": 60}, "cache_size=0 remembers none: leave one of them out"),
     ({"timeout": 0}, "timeout must be greater than 0"),
     ({"signed": "keys"}, "signed must be the keys of the server"),
     ({"signed": RemoteJWKSet("https://id.example.com/jwks")}, "signed answers need issuer"),

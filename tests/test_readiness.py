@@ -18,13 +18,12 @@ from werkzeug import Response
 import bearer_guard.asgi
 import bearer_guard.wsgi
 from bearer_guard import ConfigurationError, Guard, JWTVerifier, RemoteJWKSet, SharedSecret
-from bearer_guard._introspection import IntrospectionVerifier
 from bearer_guard.starlette import BearerMiddleware
 from bearer_guard.testing import LocalIssuer
 from tests.contract.asgi_linter import linted
 from tests.contract.exchange import Call, Reply, call_asgi, call_wsgi, exchange_asgi, websocket_scope
 from tests.faults.provider import Provider, document
-from tests.faults.scene import JWKS, Scene, keys, token
+from tests.faults.scene import ACTIVE, JWKS, Introspected, Scene, keys, token
 
 API = "https://api.example.com"
 SECRET = "9Yw1cPz7uQm2Vn8Kf4Rj6Lb0Xs3Td5Hg"
@@ -121,14 +120,50 @@ def test_no_secret_and_no_query_of_a_url_is_told(provider: Provider, answer: Ans
 
 @in_either
 def test_sources_that_need_nothing_are_ready_at_once(answer: Answers) -> None:
-    secret = SharedSecret(SECRET)
-    asked = IntrospectionVerifier(
-        endpoint="https://id.example.com/i", audience=API, client_id="api", client_secret="s3cret"
-    )
-    for verifier in (JWTVerifier(issuer="https://id.example.com", audience=API, keys=secret), asked):
-        reply = answer(Guard(verifier), Call())
-        assert reply.status == 200
+    verifier = JWTVerifier(issuer="https://id.example.com", audience=API, keys=SharedSecret(SECRET))
+    reply = answer(Guard(verifier), Call())
+    assert reply.status == 200
+    assert SECRET.encode() not in reply.body
+
+
+@in_either
+def test_an_introspection_endpoint_is_asked_whether_it_answers_until_it_has(
+    answer: Answers, provider: Provider
+) -> None:
+    scene = Introspected(provider)
+    scene.publish(document({"error": "invalid_client"}, 401))
+    for _ in range(9):
+        reply = answer(scene.guard, Call())
+        assert reply.status == 503
         assert b"s3cret" not in reply.body
+        scene.settle()
+    assert scene.questions == 1
+    scene.publish(document({"active": False}))
+    scene.clock.pass_by(1)
+    answer(scene.guard, Call())
+    scene.settle()
+    assert [answer(scene.guard, Call()).status for _ in range(9)] == [200] * 9
+    assert scene.questions == 2
+
+
+@in_either
+def test_an_outage_of_the_introspection_endpoint_makes_no_process_unready_and_its_end_is_noticed(
+    answer: Answers, provider: Provider
+) -> None:
+    scene = Introspected(provider)
+    scene.guard.warm()
+    scene.publish(document({}, 503))
+    assert scene.ask("token") == 503
+    for _ in range(9):
+        reply = answer(scene.guard, Call())
+        assert reply.status == 200
+        assert json.loads(reply.body)["sources"][0]["state"] == "stale"
+    assert scene.questions == 2
+    scene.publish(document(ACTIVE))
+    scene.clock.pass_by(1)
+    answer(scene.guard, Call())
+    assert scene.settle()["state"] == "fresh"
+    assert scene.questions == 3
 
 
 def test_a_secret_from_a_vault_is_fetched_on_the_way_to_readiness() -> None:

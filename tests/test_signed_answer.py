@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,13 +29,13 @@ def reader(keys: Any = None, audiences: Any = (RESOURCE,), leeway: float = 0, pa
 
 
 def read(answer: Response, subject: SignedAnswer | None = None, now: float = NOW) -> Mapping[str, Any]:
-    return run((subject or reader()).members(answer, now), IO)
+    return run((subject or reader()).members(answer, now, time.monotonic() + 5), IO)
 
 
 def refused(answer: Response, subject: SignedAnswer | None = None, now: float = NOW) -> str:
-    with pytest.raises(AuthorityUnavailable) as caught:
+    with pytest.raises(ValueError) as caught:
         read(answer, subject, now)
-    return caught.value.detail
+    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -154,5 +155,5 @@ def test_its_keys_are_fetched_and_fetched_again_when_they_rotate() -> None:
 
 
 def test_keys_that_cannot_be_fetched_are_trouble_of_their_own() -> None:
-    with Loopback() as server:
-        assert "status 500" in refused(response(), reader(RemoteJWKSet(server.page("/jwks", {}, 500))))
+    with Loopback() as server, pytest.raises(AuthorityUnavailable, match="status 500"):
+        read(response(), reader(RemoteJWKSet(server.page("/jwks", {}, 500))))

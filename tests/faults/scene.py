@@ -133,6 +133,20 @@ class Introspected(Callers):
         """Let the endpoint answer so from now on."""
         self.provider.serve(INTROSPECTION, behaviour)
 
+    def settle(self) -> dict[str, Any]:
+        """What is known of the endpoint once no question is under way."""
+        landed(self.verifier)
+        return dict(self.verifier.status())
+
+
+def landed(verifier: IntrospectionVerifier) -> None:
+    """Wait until no question is under way, also none that no request waits for."""
+    kept = verifier._answers._process.here()
+    with kept.lock:
+        under_way = [*kept.flights.values()]
+    for flight in under_way:
+        flight.future.result(PATIENCE)
+
 
 def asking(presented: str) -> IncomingRequest:
     return IncomingRequest("GET", "/", {"Authorization": f"Bearer {presented}"})

@@ -11,8 +11,11 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+import trio
 
-from bearer_guard import AuthorityUnavailable
+from bearer_guard import AuthorityUnavailable, RemoteJWKSet
+from bearer_guard._flow import run
+from bearer_guard._io import IO
 from tests.faults.provider import (
     PATIENCE,
     Answer,
@@ -27,8 +30,9 @@ from tests.faults.provider import (
     reset,
     silence,
 )
-from tests.faults.scene import ACTIVE, COLOURS, INTROSPECTION, Introspected, alike
-from tests.tokens import NOW
+from tests.faults.scene import ACTIVE, COLOURS, INTROSPECTION, JWKS, Introspected, alike, keys
+from tests.forks import in_child
+from tests.tokens import ISSUER, NOW, RESOURCE, raw, signer
 
 GOOD = document(ACTIVE)
 BAD: dict[str, Callable[[Provider], Behaviour]] = {
@@ -74,7 +78,9 @@ def test_an_endpoint_in_trouble_is_a_503_in_bounded_time_and_a_200_when_it_is_ba
     assert status["sources"][0]["fetches"]["failed"] == scene.questions >= 1
     assert provider.count("/elsewhere") == 0
     scene.publish(GOOD)
-    assert alike(scene.ask_in(colour, ["token"] * 3), 200)
+    scene.clock.pass_by(30)
+    assert scene.ask_in(colour, ["token"]) == [200]
+    assert alike(scene.ask_in(colour, ["token", "another", "third"]), 200)
     assert scene.guard.status()["sources"][0]["last_error"] is None
 
 
@@ -158,6 +164,360 @@ def test_with_stale_if_error_a_yes_never_serves_past_its_exp_and_a_no_serves_nob
     assert scene.ask_in(colour, ["ends", "revoked"]) == [200, 503]
     scene.clock.pass_by(1)
     assert scene.ask_in(colour, ["ends"]) == [503]
+
+
+# Known trouble: nobody waits for it, and one question finds out whether it is over
+
+OF_ITSELF = {
+    "401": document({"error": "invalid_client"}, 401),
+    "400 to the client": document({"error": "invalid_client"}, 400),
+    "404": document({}, 404),
+    "429": document({}, 429),
+    "502": document({}, 502),
+    "503": document({}, 503),
+    "hangs": None,
+    "reset": reset,
+    "silence": silence,
+}
+"""What no token can make an endpoint say."""
+OF_A_TOKEN = {
+    "400": document({"error": "invalid_request"}, 400),
+    "403": document({}, 403),
+    "500": document({}, 500),
+    "HTML": Answer(b"<!doctype html>", headers={"Content-Type": "text/html"}),
+    "active twice": Answer(b'{"active": false, "active": true}'),
+}
+"""What may be owed to the very token that was asked about."""
+
+
+def tokens(number: int = 50) -> list[str]:
+    return [f"token-{each}" for each in range(number)]
+
+
+@each_colour
+@pytest.mark.parametrize("answer", OF_ITSELF)
+def test_in_known_trouble_nobody_is_asked_and_everybody_is_told_at_once(
+    provider: Provider, answer: str, colour: str
+) -> None:
+    scene = Introspected(provider, timeout=0.3 if answer == "hangs" else PATIENCE)
+    scene.publish(OF_ITSELF[answer] or provider.hang)
+    assert scene.ask_in(colour, ["first"]) == [503]
+    scene.clock.pass_by(0.7)
+    assert alike(scene.ask_in(colour, ["first", *tokens()]), 503)
+    assert scene.questions == 1
+    scene.publish(GOOD)
+    scene.clock.pass_by(0.3)
+    assert scene.ask_in(colour, ["first"]) == [200]
+    assert alike(scene.ask_in(colour, tokens()), 200)
+
+
+@each_colour
+@pytest.mark.parametrize("answer", OF_A_TOKEN)
+def test_an_odd_answer_holds_its_token_back_and_everybody_when_another_one_gets_it_too(
+    provider: Provider, answer: str, colour: str
+) -> None:
+    scene = Introspected(provider)
+    scene.publish(OF_A_TOKEN[answer])
+    assert scene.ask_in(colour, ["odd"]) == [503]
+    scene.publish(GOOD)
+    scene.clock.pass_by(0.7)
+    assert scene.ask_in(colour, ["odd"]) == [503]
+    assert alike(scene.ask_in(colour, tokens()), 200)
+    assert scene.questions == 51
+    scene.clock.pass_by(60)
+    scene.publish(OF_A_TOKEN[answer])
+    assert [scene.ask_in(colour, [one]) for one in ("odd", "second")] == [[503], [503]]
+    assert alike(scene.ask_in(colour, tokens()), 503)
+    assert scene.questions == 53
+    scene.publish(GOOD)
+    scene.clock.pass_by(1)
+    assert scene.ask_in(colour, ["odd"]) == [200]
+
+
+@each_colour
+def test_a_strangers_tokens_that_get_odd_answers_close_the_endpoint_to_nobody(provider: Provider, colour: str) -> None:
+    scene = Introspected(provider)
+    for number in range(20):
+        scene.publish(document({}, 500))
+        assert scene.ask_in(colour, [f"strange-{number}"]) == [503]
+        scene.publish(GOOD)
+        assert scene.ask_in(colour, [f"good-{number}"]) == [200]
+
+
+@each_colour
+def test_the_back_off_of_questions_grows_from_one_second_to_thirty_and_an_answer_ends_it(
+    provider: Provider, colour: str
+) -> None:
+    scene = Introspected(provider)
+    scene.publish(document({}, 503))
+    assert scene.ask_in(colour, ["token"]) == [503]
+    for asked, longest in enumerate((1, 2, 4, 8, 16, 30, 30), start=1):
+        scene.clock.pass_by(longest * 0.74)
+        assert scene.ask_in(colour, ["token", "another"]) == [503, 503]
+        assert scene.questions == asked
+        scene.clock.pass_by(longest * 0.26 + 0.001)
+        assert scene.ask_in(colour, ["token"]) == [503]
+        assert scene.questions == asked + 1
+    scene.publish(GOOD)
+    scene.clock.pass_by(30.001)
+    assert scene.ask_in(colour, ["token"]) == [200]
+    scene.publish(document({}, 503))
+    assert scene.ask_in(colour, ["another"]) == [503]
+    scene.publish(GOOD)
+    scene.clock.pass_by(1)
+    assert scene.ask_in(colour, ["another"]) == [200]
+
+
+@each_colour
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("dated", [False, True], ids=["seconds", "a date"])
+def test_an_endpoint_that_asks_to_be_left_alone_is_and_clients_are_told_for_how_long_yet(
+    provider: Provider, status: int, dated: bool, colour: str
+) -> None:
+    scene = Introspected(provider)
+    moment = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
+    scene.publish(document({}, status, Retry_After=moment if dated else "20"))
+    assert scene.ask_in(colour, ["token"]) == [503]
+    scene.publish(GOOD)
+    scene.clock.pass_by(15)
+    assert scene.ask_in(colour, ["token", "another"]) == [503, 503]
+    with pytest.raises(AuthorityUnavailable, match=f"introspection at .*: status {status}") as caught:
+        scene.verifier.verify("token")
+    assert (3 if dated else 5) - 0.01 <= caught.value.retry_after <= 5
+    assert scene.questions == 1
+    scene.clock.pass_by(5)
+    assert scene.ask_in(colour, ["token"]) == [200]
+
+
+@each_colour
+def test_when_the_back_off_is_over_one_question_finds_out_and_the_others_are_told_at_once(
+    provider: Provider, colour: str
+) -> None:
+    scene = Introspected(provider, timeout=PATIENCE)
+    scene.publish(reset)
+    assert scene.ask("token") == 503
+    scene.publish(GOOD)
+    scene.clock.pass_by(1)
+    with ThreadPoolExecutor(1) as pool:
+        with provider.held():
+            finding_out = pool.submit(scene.ask, "token")
+            provider.wait_for(2, INTROSPECTION)
+            assert alike(scene.ask_in(colour, ["token", *tokens()]), 503)
+            assert scene.questions == 2
+        assert finding_out.result(PATIENCE) == 200
+    assert alike(scene.ask_in(colour, ["token", *tokens()]), 200)
+
+
+@each_colour
+def test_a_crowd_that_comes_when_the_back_off_is_over_makes_one_question(provider: Provider, colour: str) -> None:
+    scene = Introspected(provider)
+    scene.publish(document({}, 503))
+    assert scene.ask_in(colour, ["token"]) == [503]
+    scene.clock.pass_by(1)
+    with provider.held(), ThreadPoolExecutor(1) as pool:
+        crowd = pool.submit(scene.ask_in, colour, tokens(64))
+        provider.wait_for(2, INTROSPECTION)
+        provider.gate.set()
+        assert alike(crowd.result(PATIENCE), 503)
+    assert scene.questions == 2
+
+
+@each_colour
+def test_with_stale_if_error_nobody_waits_in_known_trouble_not_even_to_find_out(
+    provider: Provider, colour: str
+) -> None:
+    scene = Introspected(provider, timeout=PATIENCE, stale_if_error=100.0)
+    held = tokens(10)
+    assert alike(scene.ask_in(colour, held), 200)
+    scene.publish(document({}, 503))
+    scene.clock.pass_by(60)
+    assert scene.ask_in(colour, held[:1]) == [200]
+    assert scene.questions == 11
+    scene.publish(GOOD)
+    with provider.held():  # nothing is answered in here
+        assert alike(scene.ask_in(colour, held * 3), 200)
+        assert scene.questions == 11
+        scene.clock.pass_by(1)
+        assert alike(scene.ask_in(colour, held * 3), 200)
+        provider.wait_for(12, INTROSPECTION)
+        assert scene.guard.status()["sources"][0]["state"] == "refreshing"
+        assert scene.ask_in(colour, ["unheard-of"]) == [503]
+    assert scene.settle()["state"] == "fresh"
+    assert scene.questions == 12
+    assert alike(scene.ask_in(colour, held), 200)
+    assert scene.questions == 21
+
+
+@each_colour
+def test_with_stale_if_error_a_revocation_is_learnt_by_the_question_that_nobody_waits_for(
+    provider: Provider, colour: str
+) -> None:
+    scene = Introspected(provider, stale_if_error=100.0)
+    assert scene.ask_in(colour, ["token"]) == [200]
+    scene.publish(document({}, 503))
+    scene.clock.pass_by(60)
+    assert scene.ask_in(colour, ["token"]) == [200]
+    scene.publish(document({"active": False}))
+    scene.clock.pass_by(1)
+    assert scene.ask_in(colour, ["token"]) == [200]
+    scene.settle()
+    assert scene.ask_in(colour, ["token"]) == [401]
+
+
+@each_colour
+def test_a_no_is_no_trouble(provider: Provider, colour: str) -> None:
+    scene = Introspected(provider)
+    scene.publish(document({"active": False}))
+    assert alike(scene.ask_in(colour, tokens()), 401)
+    assert scene.questions == 50
+    assert scene.settle()["last_error"] is None
+
+
+def test_a_fork_in_known_trouble_finds_out_for_itself(provider: Provider) -> None:
+    scene = Introspected(provider)
+    scene.publish(document({}, 503, Retry_After="30"))
+    assert scene.ask("token") == 503
+    scene.publish(GOOD)
+    assert in_child(lambda: 0 if scene.ask("token") == 200 else 1) == 0
+    assert scene.ask("token") == 503
+
+
+def test_a_fork_while_a_question_finds_out_holds_nobody_back(provider: Provider) -> None:
+    scene = Introspected(provider)
+    scene.publish(document({}, 503))
+    assert scene.ask("token") == 503
+    scene.publish(GOOD)
+    scene.clock.pass_by(1)
+    with ThreadPoolExecutor(2) as pool, provider.held():
+        finding_out = pool.submit(scene.ask, "token")
+        provider.wait_for(2, INTROSPECTION)
+
+        releasing = pool.submit(lambda: (provider.wait_for(3, INTROSPECTION), provider.gate.set()))
+        assert in_child(lambda: 0 if scene.ask("another") == 200 else 1) == 0
+        releasing.result(PATIENCE)
+        assert finding_out.result(PATIENCE) == 200
+
+
+@each_colour
+def test_a_step_back_of_the_clock_in_known_trouble_locks_nobody_out(provider: Provider, colour: str) -> None:
+    scene = Introspected(provider)
+    scene.publish(document({}, 503, Retry_After="30"))
+    assert scene.ask_in(colour, ["token"]) == [503]
+    scene.publish(GOOD)
+    scene.clock.pass_by(-3600)
+    assert scene.ask_in(colour, ["token"]) == [200]
+
+
+# Signed answers
+
+
+def signed_answer(**members: Any) -> Answer:
+    claims = {"iss": ISSUER, "aud": RESOURCE, "iat": NOW, "token_introspection": ACTIVE, **members}
+    made = raw({"alg": "ES256", "typ": "token-introspection+jwt", "kid": "k1"}, claims, signer(number=1))
+    return Answer(made.encode(), headers={"Content-Type": "application/token-introspection+jwt"})
+
+
+def signed_scene(provider: Provider, behaviour: Behaviour, **options: Any) -> Introspected:
+    signed = RemoteJWKSet(provider.serve(JWKS, behaviour), timeout=PATIENCE)
+    scene = Introspected(provider, signed=signed, issuer=ISSUER, **options)
+    scene.publish(signed_answer())
+    return scene
+
+
+@each_colour
+def test_keys_of_signed_answers_that_hang_are_waited_for_within_the_deadline_of_the_question(
+    provider: Provider, colour: str
+) -> None:
+    scene = signed_scene(provider, provider.hang, timeout=0.5)
+    began = time.monotonic()
+    assert scene.ask_in(colour, ["token"]) == [503]
+    assert time.monotonic() - began < 4  # the keys are given PATIENCE
+    assert alike(scene.ask_in(colour, tokens()), 503)
+    assert scene.questions == 1
+    assert "no answer yet" in scene.settle()["last_error"]
+    assert scene.settle()["next_refresh"] <= 1  # however long the keys may still take
+
+
+@each_colour
+def test_new_keys_of_signed_answers_that_hang_are_waited_for_no_longer_either(provider: Provider, colour: str) -> None:
+    scene = signed_scene(provider, document(keys(2)), timeout=0.3)
+    _, signed = scene.verifier._sources()
+    run(signed.warming(), IO)
+    provider.serve(JWKS, provider.hang)
+    began = time.monotonic()
+    assert scene.ask_in(colour, ["token"]) == [503]
+    assert time.monotonic() - began < 1.9
+
+
+@each_colour
+def test_keys_of_signed_answers_that_are_there_in_time_let_tokens_in(provider: Provider, colour: str) -> None:
+    scene = signed_scene(provider, document(keys(1)))
+    assert alike(scene.ask_in(colour, tokens()), 200)
+    assert provider.count(JWKS) == 1
+
+
+# What is known of the endpoint
+
+
+@each_colour
+def test_the_state_of_an_endpoint_is_what_is_known_of_it(provider: Provider, colour: str) -> None:
+    scene = Introspected(provider)
+
+    def known() -> tuple[Any, ...]:
+        (source,) = scene.guard.status()["sources"]
+        return source["state"], source["age"], scene.guard.status()["ready"], bool(source["last_error"])
+
+    assert known() == ("unavailable", None, False, False)
+    scene.publish(document({}, 503, Retry_After="20"))
+    assert scene.ask_in(colour, ["token"]) == [503]
+    assert known() == ("unavailable", None, False, True)
+    assert scene.settle()["next_refresh"] == 20
+    scene.publish(document({"active": False}))
+    scene.clock.pass_by(20)
+    assert scene.ask_in(colour, ["token"]) == [401]
+    assert known() == ("fresh", 0, True, False)
+    assert scene.settle()["next_refresh"] is None
+    scene.publish(document({}, 500))
+    scene.clock.pass_by(5)
+    assert scene.ask_in(colour, ["token"]) == [503]
+    assert known() == ("cooling_down", 5, True, True)
+    scene.clock.pass_by(1)
+    assert known() == ("fresh", 6, True, True)
+    assert scene.ask_in(colour, ["another"]) == [503]
+    assert known() == ("stale", 6, True, True)
+    scene.clock.pass_by(1)
+    assert known() == ("stale", 7, True, True)
+    scene.publish(GOOD)
+    assert scene.ask_in(colour, ["token"]) == [200]
+    assert known() == ("fresh", 0, True, False)
+
+
+@each_colour
+def test_warming_asks_whether_the_endpoint_answers(provider: Provider, colour: str) -> None:
+    scene = Introspected(provider)
+
+    warm = {
+        "threads": scene.guard.warm,
+        "asyncio": lambda: asyncio.run(scene.guard.awarm()),
+        "trio": lambda: trio.run(scene.guard.awarm),
+    }[colour]
+    scene.publish(document({"error": "invalid_client"}, 401))
+    for _ in range(3):
+        with pytest.raises(AuthorityUnavailable, match="status 401"):
+            warm()
+    assert scene.questions == 1
+    scene.publish(document({"active": False}))
+    scene.clock.pass_by(1)
+    for _ in range(3):
+        warm()
+    assert scene.questions == 2
+    assert scene.guard.status()["ready"]
+
+
+def test_a_fork_of_a_warm_process_is_ready(provider: Provider) -> None:
+    scene = Introspected(provider)
+    scene.guard.warm()
+    assert in_child(lambda: 0 if scene.guard.status()["ready"] else 1) == 0
 
 
 def test_a_revocation_is_not_outlived_by_an_earlier_yes(provider: Provider) -> None:
