@@ -2,7 +2,7 @@
 
 An attempt belongs to the client and never to a request: a thread of its own asks and installs the answer; callers wait
 for it only while they have no token that is good, so that a cancelled one takes nobody with it and nothing is bound to
-an event loop. Failures are followed by a back-off, whoever asks.
+an event loop. Failures are followed by a back-off (`_backoff`), whoever asks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import _thread
 import copy
 import logging
 import os
-import random
 import time
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from concurrent.futures import Future
 from threading import Lock
 from typing import Final, NamedTuple, TypeAlias
 
+from ._backoff import Backoff, left
 from ._errors import AuthorityUnavailable
 from ._flow import Flow, Join, run
 from ._grant import Granted
@@ -28,7 +28,6 @@ from ._refused_grant import TokenRequestFailed
 REFUSAL_BUDGET: Final = 2
 """How many renewals in one cool-down are made because an API refused a token."""
 COOLDOWN: Final = 30.0
-LONGEST_BACKOFF: Final = 30.0
 
 _logger: Final = logging.getLogger("bearer_guard")
 
@@ -69,32 +68,27 @@ class _Attempts:
         self.lock = Lock()
         self.under_way: _Attempt | None = None
         self.failure: Failure | None = None
-        self._failures = 0
-        self._backoff = 0.0
-        self._ended_at = 0.0
+        self._backoff = Backoff()
         self._spent: deque[float] = deque(maxlen=REFUSAL_BUDGET)
 
     def blocked_for(self, now: float, *, spends: bool) -> float:
         """Seconds until an attempt may begin; `spends` says that the token was refused."""
-        blocked = _left(self._backoff, self._ended_at, now)
+        blocked = self._backoff.left(now)
         if spends and len(self._spent) == REFUSAL_BUDGET:
-            blocked = max(blocked, _left(COOLDOWN, self._spent[0], now))
+            blocked = max(blocked, left(COOLDOWN, self._spent[0], now))
         return blocked
 
     def end(self, attempt: _Attempt, now: float, failure: Failure | None) -> bool:
         """Record how an attempt ended; False when it is not the one under way any more: it came too late."""
         if self.under_way is not attempt:
             return False
-        self.under_way, self._ended_at, self.failure = None, now, failure
+        self.under_way, self.failure = None, failure
         if attempt.spends:
             self._spent.append(now)
         if failure is None:
-            self._failures, self._backoff = 0, 0.0
-            return True
-        longest = min(LONGEST_BACKOFF, 2.0 ** min(self._failures, 10))
-        jittered = longest * (1 - random.random() / 4)  # noqa: S311 - spreads load, guards nothing
-        self._failures += 1
-        self._backoff = max(jittered, min(failure.retry_after, LONGEST_BACKOFF))
+            self._backoff.end()
+        else:
+            self._backoff.fail(now, failure.retry_after)
         return True
 
     def give_up_overdue(self, now: float) -> None:
@@ -218,8 +212,3 @@ class Renewal:
         if self._attempts_here.pid != os.getpid():  # a fork: the parent's lock and threads stayed behind
             self._attempts_here = _Attempts()
         return self._attempts_here
-
-
-def _left(seconds: float, since: float, now: float) -> float:
-    """What is left of `seconds` that began at `since`; nothing when the clock has stepped back before that."""
-    return max(0.0, seconds - (now - since)) if since <= now else 0.0
