@@ -431,13 +431,41 @@ def test_a_client_that_makes_no_sense_is_a_configuration_error(
         ({"identifier": f"{AS}?a=b"}, "query"),
         ({"dialects": ()}, "at least one"),
         ({"dialects": (STANDARD, STANDARD)}, "a path each"),
-        ({"dialects": (Dialect(path="token"),)}, "begin with /"),
         ({"jwks_max_age": -1}, "jwks_max_age"),
     ],
 )
 def test_an_issuer_that_makes_no_sense_is_a_configuration_error(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         Issuer(**{"identifier": AS, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"path": "token"}, "path must be a string that begins with /"),
+        ({"path": 5}, "path must be"),
+        ({"body": "xml"}, "body must be 'form' or 'json'"),
+        ({"basic": "plain"}, "basic must be 'encoded', 'raw' or None"),
+        ({"basic": None, "in_body": False, "private_key_jwt": False}, "no client could authenticate"),
+        ({"required": "grant_type"}, "required must be a tuple"),
+        ({"required": (5,)}, "required must be a tuple"),
+        ({"token": "jwt"}, "token must be a JWTFormat"),
+        ({"token_type": ""}, "token_type must be a string"),
+        ({"members": {"expires_in": 60}}, "must be callables"),
+        ({"words": None}, "must be callables"),
+        ({"statuses": {"invalid_client": 200}}, "statuses and too_large must be HTTP statuses of refusals"),
+        ({"too_large": "413"}, "statuses and too_large must be HTTP statuses of refusals"),
+    ],
+)
+def test_a_dialect_that_makes_no_sense_is_a_configuration_error(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        Dialect(**options)
+
+
+def test_every_mistake_of_a_dialect_is_reported_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Dialect(path="token", too_large=1000)
+    assert len(caught.value.problems) == 2
 
 
 def test_an_identifier_that_is_no_url_is_fine_beside_a_url() -> None:

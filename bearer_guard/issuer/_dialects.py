@@ -6,10 +6,12 @@ the client's credentials in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from http import HTTPStatus
+from typing import Any, Final, Literal, cast
 
+from .._errors import raise_problems
 from ..dialects import Words, oauth_words
 from ._grant import Grant, JWTFormat, OpaqueFormat
 
@@ -53,7 +55,7 @@ class Dialect:
 
     `token` is the kind of token; `members` makes what the answer holds beside `access_token` and `token_type`.
     `statuses` holds the status of each error code that is not answered with 400, `too_large` the status of a body above
-    the bound, and `words` make the body of a refusal.
+    the bound, and `words` make the body of a refusal. Raises ConfigurationError with every mistake at once.
     """
 
     path: str = "/oauth2/token"
@@ -68,6 +70,9 @@ class Dialect:
     statuses: Mapping[str, int] = field(default_factory=lambda: {"invalid_client": 401})
     too_large: int = 413
     words: Words = oauth_words
+
+    def __post_init__(self) -> None:
+        raise_problems("Dialect", _problems(self))
 
     @property
     def content_type(self) -> str:
@@ -91,6 +96,31 @@ class Dialect:
         No registered scheme stands for credentials in a body; a scheme of its own is what a browser leaves alone.
         """
         return 'Basic realm="token", charset="UTF-8"' if self.basic else 'Client-Secret-Post realm="token"'
+
+
+def _problems(dialect: Dialect) -> Iterable[str]:
+    if not isinstance(dialect.path, str) or not dialect.path.startswith("/"):
+        yield "path must be a string that begins with /"
+    if dialect.body not in ("form", "json"):
+        yield "body must be 'form' or 'json'"
+    if dialect.basic not in ("encoded", "raw", None):
+        yield "basic must be 'encoded', 'raw' or None"
+    if not (dialect.basic or dialect.in_body or dialect.private_key_jwt):
+        yield "no client could authenticate: allow basic, in_body or private_key_jwt"
+    if isinstance(dialect.required, str) or not all(isinstance(name, str) for name in dialect.required):
+        yield "required must be a tuple of parameter names"
+    if not isinstance(dialect.token, JWTFormat | OpaqueFormat):
+        yield "token must be a JWTFormat or an OpaqueFormat"
+    if not isinstance(dialect.token_type, str) or not dialect.token_type:
+        yield "token_type must be a string, such as 'Bearer'"
+    if not callable(dialect.members) or not callable(dialect.words):
+        yield "members and words must be callables"
+    if not all(_refuses(status) for status in (*dialect.statuses.values(), dialect.too_large)):
+        yield "statuses and too_large must be HTTP statuses of refusals, 400 to 599"
+
+
+def _refuses(status: object) -> bool:
+    return type(status) in (int, HTTPStatus) and 400 <= cast("int", status) <= 599
 
 
 STANDARD: Final = Dialect()

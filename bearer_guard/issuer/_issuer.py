@@ -221,8 +221,6 @@ def _problems(url: str, dialects: Sequence[Dialect], jwks_max_age: int, keys: Ke
     paths = [dialect.path for dialect in dialects]
     if len(set(paths)) < len(paths) or not OWN_PATHS.isdisjoint(paths):
         yield "dialects must have a path each, and none of the issuer's own"
-    if any(not path.startswith("/") for path in paths):
-        yield "a dialect's path must begin with /"
     if jwks_max_age < 0:
         yield "jwks_max_age must not be negative"
     if keys is not None and jwks_max_age > keys.publish_ahead:
