@@ -28,7 +28,7 @@ def bearer_credentials(fields: Sequence[str]) -> str | None:
 
     Raises MissingToken for another scheme (an unsupported method, RFC 6750 §3.1) and InvalidRequest for more than one
     line or an over-long value. Not checked: the grammar. Until `check_token68` has, it may be compared with tokens that
-    have passed, and nothing else.
+    have passed, or be taken apart as a JWS, whose alphabet is a part of that grammar; nothing is asked about it.
     """
     if not fields:
         return None

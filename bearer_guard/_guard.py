@@ -21,6 +21,7 @@ from ._errors import (
     ConfigurationError,
     InsufficientScope,
     InvalidClaim,
+    InvalidToken,
     MissingToken,
     Refused,
     raise_problems,
@@ -100,10 +101,14 @@ class Guard:
         verifier = self._verifier
         found: Begun[AccessToken] | None = known(verifier, token)
         if found is None:
-            check_token68(token)
-            found = begin(verifier, token)
+            try:
+                found = begin(verifier, token)
+            except InvalidToken:
+                check_token68(token)  # what is malformed is a bad request, whatever else is wrong with it
+                raise
         if isinstance(found, AccessToken):
             return self._admitted(found, required)
+        check_token68(token)  # before anything is fetched, or anybody asked, on its account
         return self._awaited(found, required)
 
     def _presented(self, request: IncomingRequest) -> str | None:
