@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from ._errors import ExpiredToken, InvalidClaim, InvalidToken, TokenNotYetValid, UntrustedIssuer
 
@@ -53,7 +53,9 @@ class ClaimRules:
             raise UntrustedIssuer(f"expected issuer {self.issuer!r}")
         if not claims.keys().isdisjoint(_OTHER_KINDS):
             raise InvalidClaim("typ", "claims of another kind of token", reason="type_not_allowed")
-        window = self.check_times(claims, now)
+        begins, ends = window = self.window(claims)
+        if not begins <= now < ends:  # said so that a clock which returns NaN lets nobody in
+            self._refuse_for_time(begins, ends, now)
         self._check_audience(claims)
         for name in _STRINGS:
             if type(claims.get(name, "")) is not str:
@@ -97,23 +99,19 @@ class ClaimRules:
             begins = issued
         return begins - self.leeway, ends
 
-    def check_times(self, claims: Claims, now: float) -> tuple[float, float]:
-        """Raise ExpiredToken, TokenNotYetValid or InvalidClaim unless `now` is in the claims' `window`; return that."""
-        begins, ends = window = self.window(claims)
-        if begins <= now < ends:  # said so that a clock which returns NaN lets nobody in
-            return window
+    def refused_by_time(self, claims: Claims, now: float) -> bool:
+        """Whether `check` refuses these claims, of which nobody knows yet whether they are true, for their times."""
+        try:
+            begins, ends = self.window(claims)
+        except InvalidToken:
+            return True
+        return not begins <= now < ends
+
+    def _refuse_for_time(self, begins: float, ends: float, now: float) -> NoReturn:
         if now < begins and now < ends:
             raise TokenNotYetValid(f"nbf or iat is in the future, leeway {self.leeway:g} s")
         older = "" if self.max_token_age is None else f" or older than max_token_age {self.max_token_age:g} s"
         raise ExpiredToken(f"expired{older}, leeway {self.leeway:g} s")
-
-    def refused_by_time(self, claims: Claims, now: float) -> bool:
-        """Whether `check_times` refuses these claims, of which nobody knows yet whether they are true."""
-        try:
-            self.check_times(claims, now)
-        except InvalidToken:
-            return True
-        return False
 
     def _check_audience(self, claims: Claims) -> None:
         expected, named = self.audience, claims.get("aud")

@@ -68,12 +68,12 @@ _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"
 class VerificationKey:
     """A key that is ready to verify signatures, and the algorithms that it may be used with."""
 
-    __slots__ = ("_checks", "algorithms", "kid", "possible", "private_members")
+    __slots__ = ("algorithms", "checks", "kid", "possible", "private_members")
 
     def __init__(
         self, material: Any, *, kid: str | None, algorithms: frozenset[str], possible: frozenset[str], private: bool
     ) -> None:
-        self._checks = {name: prepare(name, material) for name in possible}
+        self.checks = {name: prepare(name, material) for name in possible}
         self.kid = kid
         self.algorithms = algorithms
         self.possible = possible
@@ -85,7 +85,7 @@ class VerificationKey:
 
     def verifies(self, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
         """Whether `signature` is one of this key over `signing_input`, by an algorithm that fits it."""
-        check = self._checks.get(algorithm)
+        check = self.checks.get(algorithm)
         return check is not None and check(signing_input, signature)
 
     def __repr__(self) -> str:

@@ -82,7 +82,9 @@ class AccessToken:
     def from_claims(cls, claims: Mapping[str, Any], scopes: frozenset[str]) -> AccessToken:
         """The token that verified claims describe. Nothing is checked or copied: nobody may change `claims` again."""
         confirmation = claims.get("cnf")
-        return token_of((claims, scopes, None if confirmation is None else freeze(confirmation)))
+        token = _new(cls)
+        _set_facts(token, (claims, scopes, None if confirmation is None else freeze(confirmation)))
+        return token
 
     @property
     def scopes(self) -> frozenset[str]:

@@ -208,19 +208,18 @@ def test_E05_every_key_of_a_name_that_fits_is_tried(first: bool) -> None:
         assert ask(both, T({"alg": alg})).kind == OK
 
 
-def test_E06_a_token_without_kid_is_tried_with_a_bounded_number_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_E06_a_token_without_kid_is_tried_with_a_bounded_number_of_keys() -> None:
     token = T({"kid": ABSENT})
     assert ask(guard(), token).kind == OK
     assert ask(guard(keys=StaticJWKSet(jwks(jwk("RSA", kid="r"), jwk(number=1, kid="x"), jwk()))), token).kind == OK
     many = StaticJWKSet(jwks(*(jwk(number=n % 5 + 1, kid=f"x{n}") for n in range(50))))
-    tried: list[str] = []
-    verifies = type(many.current().keys[0]).verifies
+    tried: list[str | None] = []
 
-    def counted(self: Any, *arguments: Any) -> bool:
-        tried.append(self.kid)
-        return verifies(self, *arguments)
+    def counting(key: Any, check: Any) -> Any:
+        return lambda *arguments: bool(tried.append(key.kid)) or check(*arguments)
 
-    monkeypatch.setattr(type(many.current().keys[0]), "verifies", counted)
+    for key in many.current().keys:
+        key.checks = {name: counting(key, check) for name, check in key.checks.items()}
     with pytest.raises(BadSignature):
         guard(keys=many)._verifier.verify(token)
     assert len(tried) == MAX_TRIED == 4
