@@ -172,6 +172,12 @@ class MultiIssuer(Verifier):
     def __init__(self, *jwt_verifiers: JWTVerifier) -> None:
         raise_problems("MultiIssuer", _multi_issuer_problems(jwt_verifiers))
         self._by_issuer = {verifier.issuer: verifier for verifier in jwt_verifiers}
+        self._by_header: Final[dict[str, JWTVerifier]] = {}
+
+    def _known(self, token: str) -> AccessToken | None:
+        # Whose cache to look into before anything is decoded. What is found there is that issuer's, by the whole token.
+        verifier = self._by_header.get(_header_of(token)) if len(token) <= MAX_TOKEN_LENGTH else None
+        return None if verifier is None else verifier._known(token)
 
     def _begin(self, token: str) -> Begun[AccessToken]:
         jws = parse(token)
@@ -181,7 +187,10 @@ class MultiIssuer(Verifier):
             raise UntrustedIssuer(f"expected one of {', '.join(map(repr, self._by_issuer))}")
         if overrides(verifier):
             return begin(verifier, token)
-        return verifier._known(token) or verifier.begin(token, jws)
+        begun = verifier._known(token) or verifier.begin(token, jws)
+        if isinstance(begun, AccessToken) and len(self._by_header) < MAX_HEADERS * len(self._by_issuer):
+            self._by_header.setdefault(_header_of(token), verifier)  # only of tokens that have been verified
+        return begun
 
     def _parts(self) -> Iterable[Verifier]:
         return self._by_issuer.values()
@@ -207,13 +216,17 @@ class Router(Verifier):
         self._opaque = opaque
 
     def _known(self, token: str) -> AccessToken | None:
-        return known(self._jwt, token)
+        return known(self._jwt, token) if len(token) <= MAX_TOKEN_LENGTH else None
 
     def _begin(self, token: str) -> Begun[AccessToken]:
         return begin(self._jwt if looks_like_jws(token) else self._opaque, token)
 
     def _parts(self) -> Iterable[Verifier]:
         return (self._jwt, self._opaque)
+
+
+def _header_of(token: str) -> str:
+    return token[: token.find(".")]
 
 
 def _multi_issuer_problems(verifiers: Sequence[object]) -> Iterable[str]:

@@ -200,6 +200,27 @@ def test_each_issuer_has_its_own_keys_and_rules() -> None:
     assert [source["state"] for source in guard.status()["sources"]] == ["fresh", "fresh"]
 
 
+@pytest.mark.parametrize("shared", [True, False], ids=["same header", "own headers"])
+def test_every_issuer_has_its_own_cache_whatever_the_headers(shared: bool, clock: Clock) -> None:
+    issuers = [LocalIssuer(API, issuer=f"https://{name}.example", clock=clock) for name in ("one", "two")]
+    verifier = MultiIssuer(*(issuer.verifier(cache_size=10) for issuer in issuers))
+    headers = {"kid": ABSENT} if shared else {}
+    tokens = [issuer.token(headers=headers, expires_in=60) for issuer in issuers]
+    for _ in range(3):
+        assert [verifier.verify(token).issuer for token in tokens] == [issuer.issuer for issuer in issuers]
+    clock.now += 120
+    for token in tokens:
+        with pytest.raises(ExpiredToken):
+            verifier.verify(token)
+
+
+def test_a_router_hands_what_is_too_long_for_a_jwt_to_the_other_verifier(issuer: LocalIssuer) -> None:
+    router = Router(jwt=issuer.verifier(cache_size=10), opaque=Opaque())
+    assert router.verify("x" * 20_000).subject == "opaque xxxx"
+    with pytest.raises(MalformedToken):
+        MultiIssuer(issuer.verifier(cache_size=10)).verify("x" * 20_000)
+
+
 def test_an_issuer_whose_verifier_overrides_verify_is_asked_through_it() -> None:
     one = LocalIssuer(API)
 

@@ -21,6 +21,7 @@ if os.environ.get("BEARER_GUARD_PLAIN"):
 from bearer_guard import (
     Guard,
     JWTVerifier,
+    MultiIssuer,
     SharedSecret,
     StaticJWKSet,
     asgi,
@@ -57,6 +58,7 @@ def paths() -> dict[str, Path]:
     digest, raw = "SHA-256", "HS256 check and json.loads"
     found[digest] = Path(lambda: [sha256(token).digest() for token in octets], counts=False)
     found["hit"] = Path(_verifying(material, cache_size=100), (digest,))
+    found["hit, one of several issuers"] = Path(_verifying_of_several(material, cache_size=100), (digest,))
     cold, warm = Guard(_verifier(material)), Guard(_verifier(material, cache_size=100))
     for kind, batch, middleware in (
         ("ASGI", asgi_batch, asgi.BearerMiddleware),
@@ -84,6 +86,11 @@ def _verifier(material: Material, **options: Any) -> JWTVerifier:
 
 def _verifying(material: Material, **options: Any) -> Batch:
     verify, tokens = _verifier(material, **options).verify, material.tokens
+    return lambda: [verify(token) for token in tokens]
+
+
+def _verifying_of_several(material: Material, **options: Any) -> Batch:
+    verify, tokens = MultiIssuer(_verifier(material, **options)).verify, material.tokens
     return lambda: [verify(token) for token in tokens]
 
 
