@@ -259,7 +259,7 @@ def test_a_port_that_is_taken_and_a_folder_that_is_not_there_are_named(
     assert "in use" in capsys.readouterr().err
     arguments = ["issuer", "add-client", "--config", str(config.parent / "nowhere" / "x.toml"), "--audience", API]
     assert main(arguments) == 2
-    assert "No such file" in capsys.readouterr().err
+    assert f"{config.parent / 'nowhere'}: No such file" in capsys.readouterr().err
 
 
 def test_a_secret_may_be_brought_on_stdin_and_is_not_shown(

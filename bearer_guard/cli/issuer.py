@@ -75,7 +75,8 @@ def run_issuer(options: argparse.Namespace, out: TextIO | None = None) -> int:
     except ConfigurationError as error:
         print(f"bearer-guard issuer {options.task}: {error}", file=sys.stderr)
     except OSError as error:
-        print(f"bearer-guard issuer {options.task}: {error.strerror or error}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"bearer-guard issuer {options.task}: {where}{error.strerror or error}", file=sys.stderr)
     return 2
 
 
