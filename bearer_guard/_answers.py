@@ -123,9 +123,9 @@ class Answers:
             kept.counts["begun"] += 1
             return flight, True
 
-    def land(self, flight: Flight, *, remember: bool = True) -> None:
-        """End a flight, with what it brought."""
-        kept, key = self._process.here(), flight.key
+    def land(self, flight: Flight, *, remember: bool = True) -> bool:
+        """End a flight, with what it brought; whether a question about nobody's token must follow (`Trouble.fail`)."""
+        kept, key, unclear = self._process.here(), flight.key, False
         with kept.lock:
             moment = self._clock()
             if flight.answer is not None:
@@ -136,7 +136,7 @@ class Answers:
                 kept.trouble.succeed(flight, moment)
                 kept.counts["succeeded"] += 1
             elif flight.failure is not None:
-                kept.trouble.fail(flight, moment, flight.failure)
+                unclear = kept.trouble.fail(flight, moment, flight.failure)
                 flight.failure = kept.trouble.told(flight.failure, key, moment)
                 kept.counts["failed"] += 1
             else:
@@ -144,6 +144,7 @@ class Answers:
             if kept.flights.get(key) is flight:
                 del kept.flights[key]
         flight.future.set_result(None)
+        return unclear
 
     def known(self) -> Known:
         """What is known of the endpoint, and how many questions were asked, were answered, and were not."""

@@ -23,7 +23,8 @@ from ._trouble import Failure
 from ._verifier import SourceStatus
 
 NOBODYS_TOKEN: Final = "bearer_guard-is-anybody-there"
-"""What is asked about where no request has brought a token. No server has issued it, and the no is not remembered."""
+"""What is asked about where no token of a request can tell how things are. No server has issued it, and the no is not
+remembered."""
 
 _logger: Final = logging.getLogger("bearer_guard")
 
@@ -69,10 +70,7 @@ class Questions:
     def rouse(self) -> None:
         """Begin a question of nobody's where it is not known whether the endpoint answers; wait for nothing."""
         if self._answers.known().state in ("unavailable", "stale"):
-            now = self._clock()
-            flight, flying = self._answers.board(key_of(NOBODYS_TOKEN), now, time.monotonic() + self._timeout)
-            if flying:
-                self._begin(NOBODYS_TOKEN, flight, now)
+            self._begin_nobodys()
 
     def warming(self) -> Flow[None]:
         """Find out whether the endpoint answers, where it never did. Raises AuthorityUnavailable."""
@@ -96,10 +94,12 @@ class Questions:
             members = yield from self._introspector.ask(token, now, flight.deadline)
             flight.answer = Answer(members if members.get("active") is True else None, now)
         except Unanswered as unanswered:
-            flight.failure = unanswered.failure
+            of_token = unanswered.failure.of_token and token != NOBODYS_TOKEN
+            flight.failure = unanswered.failure._replace(of_token=of_token)
 
     def _land(self, token: str, flight: Flight) -> None:
-        self._answers.land(flight, remember=token != NOBODYS_TOKEN)
+        if self._answers.land(flight, remember=token != NOBODYS_TOKEN):
+            self._begin_nobodys()
 
     def _served_in_trouble(self, key: bytes, now: float, failure: Failure) -> Answer:
         answer = self._answers.find(key, now, in_trouble=True)
@@ -107,6 +107,12 @@ class Questions:
             detail = f"introspection at {self._introspector.endpoint}: {failure.problem}"
             raise AuthorityUnavailable(detail, retry_after=failure.retry_after)
         return answer
+
+    def _begin_nobodys(self) -> None:
+        now = self._clock()
+        flight, flying = self._answers.board(key_of(NOBODYS_TOKEN), now, time.monotonic() + self._timeout)
+        if flying:
+            self._begin(NOBODYS_TOKEN, flight, now)
 
     def _begin(self, token: str, flight: Flight, now: float) -> None:
         # threading.Thread.start waits for the new thread to run, which beside busy threads takes tens of milliseconds.

@@ -2,8 +2,9 @@
 
 A question that brought no answer holds back those after it, by the back-off of keys or for as long as the endpoint asks
 for (RFC 9110 §10.2.3). When that is over one question is let through, and an answer ends the trouble. What may be owed
-to the very token that was asked about, as an odd status may, holds that token back, and everybody once a question about
-another token fails as well: no stranger's token closes an endpoint that answers others.
+to the very token that was asked about, as an odd status may, holds back that token alone and proves nothing about the
+endpoint: where tokens differ, a question about nobody's token decides, so that no stranger's close an endpoint that
+answers others, or keep it closed.
 """
 
 from __future__ import annotations
@@ -93,24 +94,31 @@ class Trouble:
         self._backoff.end()
         self._turn += 1
 
-    def fail(self, question: Question, now: float, failure: Failure) -> None:
-        """Record that there was no answer. Questions that were under way together make one failure."""
+    def fail(self, question: Question, now: float, failure: Failure) -> bool:
+        """Record that there was no answer. Questions that were under way together make one failure.
+
+        Whether it takes a question about nobody's token, now, to tell whose trouble it is.
+        """
         self.abandon(question)
         behind = question.turn != self._turn
         if behind and self.error is None:
-            return  # it was asked before the trouble that is over now
-        key = question.key if failure.of_token and (self.error is None or self._key == question.key) else None
-        if self._key is not None and key is None:  # one token's trouble turns out to be everybody's, which begins now
+            return False  # it was asked before the trouble that is over now
+        key = question.key if failure.of_token else None
+        other = self.error is not None and key not in (None, self._key)
+        if other and self._key is None:
+            return True  # everybody's trouble, which an odd answer neither ends nor prolongs
+        if self._key not in (None, key):  # trouble of another token, or of everybody, that begins now
             self._backoff.end()
             behind = False
         self.error, self._key = failure.problem, key
         if behind:
             self._backoff.prolong(now, failure.retry_after)
             self._told = self._told or failure.retry_after > 0
-            return
-        self._backoff.fail(now, failure.retry_after)
-        self._told = failure.retry_after > 0
-        self._turn += 1
+        else:
+            self._backoff.fail(now, failure.retry_after)
+            self._told = failure.retry_after > 0
+            self._turn += 1
+        return other
 
     def abandon(self, question: Question) -> None:
         """Record that nobody waits for the answer any more: the next question may find out."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from bearer_guard._trouble import Failure, Question, Trouble
 
 A, B, C = b"a", b"b", b"c"
@@ -66,16 +64,35 @@ def test_what_may_be_owed_to_a_token_holds_it_back_alone_for_longer_and_longer()
     assert not begun(trouble, B).probes
 
 
-@pytest.mark.parametrize("second", [ODD, DOWN])
-def test_the_failure_of_another_token_makes_it_everybodys_trouble_that_begins_now(second: Failure) -> None:
+def test_the_plain_failure_of_another_token_makes_it_everybodys_trouble_that_begins_now() -> None:
     trouble = Trouble()
     for now in (0.0, 1.0, 3.0, 7.0):
         failed(trouble, A, ODD, now)
-    failed(trouble, B, second, 8)
+    assert not trouble.fail(begun(trouble, B), 8, DOWN)
     assert waits(trouble, 8) == [True] * 3
     assert waits(trouble, 9) == [False] * 3
-    failed(trouble, B, ODD, 9)
+    failed(trouble, B, DOWN, 9)
     assert 1.5 <= trouble.wait(C, 9) <= 2
+
+
+def test_the_odd_answer_to_another_token_holds_that_one_back_and_leaves_it_to_nobodys_whose_trouble_it_is() -> None:
+    trouble = Trouble()
+    assert not trouble.fail(begun(trouble, A), 0, ODD)
+    assert not trouble.fail(begun(trouble, A), 1, ODD)
+    assert trouble.fail(begun(trouble, B), 1, ODD)
+    assert waits(trouble, 1) == [False, True, False]
+    assert trouble.wait(B, 1) <= 1
+
+
+def test_an_odd_answer_neither_ends_nor_prolongs_everybodys_trouble() -> None:
+    trouble = Trouble()
+    failed(trouble, A, DOWN, 0)
+    for _ in range(5):
+        assert trouble.fail(begun(trouble, B), 1, ODD)
+        assert waits(trouble, 1) == [False] * 3
+        assert trouble.error == "down"
+    failed(trouble, C, DOWN, 1)
+    assert 1.5 <= trouble.wait(A, 1) <= 2
 
 
 def test_the_same_tokens_plain_failure_makes_it_everybodys_too() -> None:
@@ -101,7 +118,7 @@ def test_questions_that_fail_together_make_one_failure() -> None:
         trouble.fail(question, 5, DOWN)
     assert 0.75 <= trouble.wait(A, 5) <= 1
     odd = Trouble()
-    for question in [begun(odd, b"%d" % number) for number in range(200)]:
+    for question in [begun(odd, A) for _ in range(200)]:
         odd.fail(question, 5, ODD)
     assert 0.75 <= odd.wait(A, 5) <= 1
 

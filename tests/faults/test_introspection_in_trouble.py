@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from bearer_guard._io import IO
 from tests.faults.provider import (
     PATIENCE,
     Answer,
+    Asked,
     Behaviour,
     Provider,
     bad_chunks,
@@ -213,7 +215,7 @@ def test_in_known_trouble_nobody_is_asked_and_everybody_is_told_at_once(
 
 @each_colour
 @pytest.mark.parametrize("answer", OF_A_TOKEN)
-def test_an_odd_answer_holds_its_token_back_and_everybody_when_another_one_gets_it_too(
+def test_an_odd_answer_holds_its_token_back_and_everybody_when_it_is_nobodys_fault(
     provider: Provider, answer: str, colour: str
 ) -> None:
     scene = Introspected(provider)
@@ -227,8 +229,10 @@ def test_an_odd_answer_holds_its_token_back_and_everybody_when_another_one_gets_
     scene.clock.pass_by(60)
     scene.publish(OF_A_TOKEN[answer])
     assert [scene.ask_in(colour, [one]) for one in ("odd", "second")] == [[503], [503]]
+    provider.wait_for(54, INTROSPECTION)  # by now a question about nobody's token is on its way
+    assert scene.settle()["state"] == "stale"
     assert alike(scene.ask_in(colour, tokens()), 503)
-    assert scene.questions == 53
+    assert scene.questions == 54
     scene.publish(GOOD)
     scene.clock.pass_by(1)
     assert scene.ask_in(colour, ["odd"]) == [200]
@@ -242,6 +246,28 @@ def test_a_strangers_tokens_that_get_odd_answers_close_the_endpoint_to_nobody(pr
         assert scene.ask_in(colour, [f"strange-{number}"]) == [503]
         scene.publish(GOOD)
         assert scene.ask_in(colour, [f"good-{number}"]) == [200]
+
+
+def strange_to_the_strange(connection: socket.socket, asked: Asked) -> None:
+    """Answers 500 about every strange token, and properly about all others, nobody's among them."""
+    connection.sendall((document({}, 500) if b"strange" in asked.body else GOOD).octets())
+
+
+@each_colour
+def test_strange_tokens_alone_neither_close_the_endpoint_nor_keep_it_closed(provider: Provider, colour: str) -> None:
+    scene = Introspected(provider)
+    scene.publish(strange_to_the_strange)
+    strange = [f"strange-{number}" for number in range(20)]
+    assert alike(scene.ask_in(colour, strange), 503)
+    assert scene.settle()["state"] in ("fresh", "cooling_down")
+    assert scene.ask_in(colour, ["good"]) == [200]
+    scene.publish(document({}, 503))
+    assert scene.ask_in(colour, ["good-too"]) == [503]
+    scene.publish(strange_to_the_strange)
+    scene.clock.pass_by(1)
+    assert scene.ask_in(colour, strange[:1]) == [503]
+    assert scene.settle()["state"] == "fresh"
+    assert scene.ask_in(colour, ["good-too"]) == [200]
 
 
 @each_colour
@@ -484,6 +510,7 @@ def test_the_state_of_an_endpoint_is_what_is_known_of_it(provider: Provider, col
     scene.clock.pass_by(1)
     assert known() == ("fresh", 6, True, True)
     assert scene.ask_in(colour, ["another"]) == [503]
+    scene.settle()
     assert known() == ("stale", 6, True, True)
     scene.clock.pass_by(1)
     assert known() == ("stale", 7, True, True)
