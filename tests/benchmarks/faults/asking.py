@@ -20,13 +20,12 @@ Asked = tuple[str, float, str]
 
 
 class Asker:
-    """A contender, the loop and the threads that it is called in."""
+    """A contender, and the loop that it is called in."""
 
     def __init__(self, contender: Contender) -> None:
         self.contender = contender
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True, name="loop").start()
-        self.pool = ThreadPoolExecutor(THREADS)
 
     def on_loop(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
@@ -106,6 +105,7 @@ class Load:
         self._asker = asker
         self._give_up = give_up
         self._futures: list[Future[Asked]] = []
+        self._pool = ThreadPoolExecutor(THREADS)
         self._pace = threading.Thread(target=self._run, args=(rate, round(rate * seconds)), daemon=True)
         self._pace.start()
 
@@ -118,12 +118,14 @@ class Load:
                 asked = asker.one(self.token, due, self._give_up)
                 self._futures.append(asyncio.run_coroutine_threadsafe(asked, asker.loop))
             else:
-                self._futures.append(asker.pool.submit(asker.one_blocking, self.token, due))
+                self._futures.append(self._pool.submit(asker.one_blocking, self.token, due))
 
     def gather(self) -> list[Asked]:
         self._pace.join()
         latest = time.monotonic() + self._give_up
-        return [waited_for(future, latest - time.monotonic(), self._give_up) for future in self._futures]
+        answers = [waited_for(future, latest - time.monotonic(), self._give_up) for future in self._futures]
+        self._pool.shutdown(wait=False, cancel_futures=True)  # else they would be asked of what is set up next
+        return answers
 
 
 def waited_for(future: Future[Asked], left: float, give_up: float) -> Asked:

@@ -88,7 +88,7 @@ def document(results: Results, rounds: int) -> str:
         "percentiles are of one round each, and the 99th moves with whatever else the machine does.",
         down(results, present, PACE),
         "And the most that one callback of the event loop took meanwhile, for libraries that were called in "
-        f"coroutines; bold from {MOST_CPU} ms of CPU.",
+        f"coroutines; bold from {MOST_CPU} ms of CPU. What Python spends on collecting garbage counts.",
         down(results, asynchronous, CALLBACKS),
         "## Where a peer does better",
         "Every row in which all that a peer showed is better than all that bearer_guard showed, unless the peer lost "
@@ -164,7 +164,7 @@ FOR_NOBODY = (
     "is on the loopback interface, closes each connection, and its longest answer has 100 MB.",
     "Other settings than those above, such as a shorter time-out where a library has a parameter for it.",
     "Whether what was found once would be found again: the first table but for its first two rows, and every table of "
-    "outcomes, are of one run. In rounds came the fetches, the storms, the rotations and the latencies.",
+    "outcomes, are of one run. The fetches, the storms, the rotations and the latencies came in rounds.",
 )
 
 
