@@ -28,7 +28,7 @@ def in_child(work: Callable[[], Asked], give_up: float) -> Asked:
         if not select.select([reader], [], [], give_up)[0]:
             return "hangs", give_up, ""
         told = os.read(reader, 65536)
-        return tuple(json.loads(told)) if told else ("error", 0.0, "the child died")  # type: ignore[return-value]
+        return tuple(json.loads(told)) if told else ("error", 0.0, "the child died")
     finally:
         os.close(reader)
         os.kill(child, signal.SIGKILL)
