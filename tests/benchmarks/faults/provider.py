@@ -6,45 +6,38 @@ pooled connection dead. It sends no Cache-Control: each client's keys are as old
 
 from __future__ import annotations
 
-import atexit
-import gzip
-import ipaddress
 import json
-import shutil
 import socket
-import ssl
-import struct
-import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from tests.benchmarks.faults.authority import server_context
+from tests.benchmarks.faults.behaviours import BEHAVIOURS, Exchange
 
 METADATA = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
-JSON = "application/json"
-BOMB_MEGABYTES = 100
+INTROSPECTION = "/introspect"
 
 
 class Provider:
-    """Serves `keys` at every path but those of metadata, until `close`. `how` names one of BEHAVIOURS."""
+    """Serves `keys` at every path but those of metadata and introspection, until `close`.
+
+    `how` names one of BEHAVIOURS, and `elsewhere` is where a redirection of the keys leads. `named` is the issuer that
+    the metadata name, and `introspected` the answer to every introspection.
+    """
 
     def __init__(self, *, secure: bool = False, issuer_suffix: str = "", jwks_path: str = "/jwks") -> None:
         self._context = server_context() if secure else None
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"{'https' if secure else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.issuer = self.url + issuer_suffix
+        self.issuer = self.named = self.url + issuer_suffix
         self.jwks_uri = self.url + jwks_path
+        self.introspection = self.url + INTROSPECTION
         self.keys: list[dict[str, Any]] = []
+        self.introspected: dict[str, Any] = {"active": False}
         self.how = "well"
+        self.elsewhere = ""
         self.delay = 0.0
         self.closing = threading.Event()
         self._asked: Counter[str] = Counter()
@@ -62,10 +55,12 @@ class Provider:
         self._listener.close()
 
     def documents(self, path: str) -> Any:
+        if path == INTROSPECTION:
+            return self.introspected
         if not path.startswith(METADATA):
             return {"keys": self.keys}
         return {
-            "issuer": self.issuer,
+            "issuer": self.named,
             "jwks_uri": self.jwks_uri,
             "authorization_endpoint": self.url + "/authorize",
             "token_endpoint": self.url + "/token",
@@ -88,11 +83,14 @@ class Provider:
             if self._context is not None:
                 connection = self._context.wrap_socket(connection, server_side=True)
             path = _read_path(connection)
+            of_metadata = path.startswith(METADATA)
             with self._lock:
-                self._asked["metadata" if path.startswith(METADATA) else "keys"] += 1
+                self._asked["metadata" if of_metadata else "keys"] += 1
             if self.delay:
                 time.sleep(self.delay)
-            BEHAVIOURS[self.how](self, connection, path)
+            body = json.dumps(self.documents(path)).encode()
+            elsewhere = "" if of_metadata else self.elsewhere
+            BEHAVIOURS[self.how](Exchange(connection, body, elsewhere, self.closing))
         except (OSError, ValueError):
             pass  # whoever hangs up
         finally:
@@ -100,132 +98,21 @@ class Provider:
 
 
 def _read_path(connection: socket.socket) -> str:
+    """The path of the request, which is read to its end: a connection closed before would be reset."""
     octets = b""
     while b"\r\n\r\n" not in octets:
-        more = connection.recv(65536)
-        if not more:
-            raise ValueError("the client is gone")
-        octets += more
-    return octets.split(b" ", 2)[1].decode("ascii")
+        octets += _more(connection)
+    head, _, body = octets.partition(b"\r\n\r\n")
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            while len(body) < int(value):
+                body += _more(connection)
+    return head.split(b" ", 2)[1].decode("ascii")
 
 
-def _answer(status: int, body: bytes, media_type: str = JSON, *fields: str) -> bytes:
-    lines = [f"HTTP/1.1 {status} Status", f"Content-Type: {media_type}", f"Content-Length: {len(body)}"]
-    return "\r\n".join([*lines, "Connection: close", *fields, "", ""]).encode() + body
-
-
-def _well(provider: Provider, connection: socket.socket, path: str) -> None:
-    connection.sendall(_answer(200, json.dumps(provider.documents(path)).encode()))
-
-
-def _fixed(octets: bytes) -> Callable[[Provider, socket.socket, str], None]:
-    def behave(provider: Provider, connection: socket.socket, path: str) -> None:
-        del provider, path
-        connection.sendall(octets)
-
-    return behave
-
-
-def _bomb(provider: Provider, connection: socket.socket, path: str) -> None:
-    """Valid JSON that is 100 MB of white space, in about 100 kB."""
-    del provider, path
-    connection.sendall(_answer(200, bomb(), JSON, "Content-Encoding: gzip"))
-
-
-@cache
-def bomb() -> bytes:
-    return gzip.compress(b'{"keys": [' + b" " * (BOMB_MEGABYTES * 1_000_000) + b"]}", 6)
-
-
-def _drip(provider: Provider, connection: socket.socket, path: str) -> None:
-    """A good answer, an octet every fifth of a second."""
-    body = json.dumps(provider.documents(path)).encode()
-    connection.sendall(_answer(200, body)[: -len(body)])
-    for octet in body:
-        connection.sendall(bytes([octet]))
-        if provider.closing.wait(0.2):
-            return
-
-
-def _reset(provider: Provider, connection: socket.socket, path: str) -> None:
-    del provider, path
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    if isinstance(connection, ssl.SSLSocket):  # close() of it would say goodbye first
-        socket.socket(fileno=connection.detach()).close()
-
-
-def _hang(provider: Provider, connection: socket.socket, path: str) -> None:
-    del connection, path
-    provider.closing.wait()
-
-
-_PAGE = b"<!doctype html><title>Maintenance</title><p>We are back soon."
-BEHAVIOURS: dict[str, Callable[[Provider, socket.socket, str], None]] = {
-    "well": _well,
-    "500": _fixed(_answer(500, b"Internal Server Error", "text/plain")),
-    "503": _fixed(_answer(503, b"Service Unavailable", "text/plain")),
-    "429": _fixed(_answer(429, b"Too Many Requests", "text/plain", "Retry-After: 30")),
-    "HTML": _fixed(_answer(200, _PAGE, "text/html")),
-    "{}": _fixed(_answer(200, b"{}")),
-    "gzip bomb": _bomb,
-    "slow drip": _drip,
-    "reset": _reset,
-    "hang": _hang,
-}
-
-
-@cache
-def authority() -> tuple[Path, Path]:
-    """Files of a local certificate authority and of what the server needs: its certificate and key, for 127.0.0.1."""
-    folder = Path(tempfile.mkdtemp(prefix="faults-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    now = datetime.now(UTC)
-    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a local test authority")])
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-
-    def certificate(subject: x509.Name, public_key: Any, extensions: dict[Any, bool]) -> x509.Certificate:
-        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(root_name).public_key(public_key)
-        builder = builder.serial_number(x509.random_serial_number())
-        builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=2))
-        for extension, critical in extensions.items():
-            builder = builder.add_extension(extension, critical)
-        return builder.sign(root_key, hashes.SHA256())
-
-    usage = dict.fromkeys(
-        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only"), False
-    )
-    identifier = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key())
-    root = certificate(
-        root_name,
-        root_key.public_key(),
-        {
-            x509.BasicConstraints(ca=True, path_length=0): True,
-            x509.KeyUsage(
-                digital_signature=False, key_cert_sign=True, crl_sign=True, decipher_only=False, **usage
-            ): True,
-            identifier: False,
-        },
-    )
-    leaf = certificate(
-        name,
-        key.public_key(),
-        {
-            x509.BasicConstraints(ca=False, path_length=None): True,
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]): False,
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]): False,
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier): False,
-        },
-    )
-    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    (folder / "authority.pem").write_bytes(root.public_bytes(pem))
-    private = key.private_bytes(pem, form, serialization.NoEncryption())
-    (folder / "server.pem").write_bytes(leaf.public_bytes(pem) + private)
-    return folder / "authority.pem", folder / "server.pem"
-
-
-@cache
-def server_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority()[1])
-    return context
+def _more(connection: socket.socket) -> bytes:
+    octets = connection.recv(65536)
+    if not octets:
+        raise ValueError("the client is gone")
+    return octets

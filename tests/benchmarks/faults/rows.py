@@ -11,19 +11,34 @@ from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
-from tests.benchmarks.faults.scenarios import FAULTS, RATE, SECONDS, STRANGERS
+from tests.benchmarks.faults.behaviours import BOMB_MEGABYTES
+from tests.benchmarks.faults.scenarios.common import (
+    ANSWERS,
+    FAULTS,
+    NOT_APPLICABLE,
+    RATE,
+    SECONDS,
+    STRANGERS,
+)
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _OUTCOME = re.compile("admitted|refused|error|hangs")
+_GROWN = re.compile(r"\+(\d+) MB")
+MOST_CPU = 5
+"""Milliseconds of its thread's CPU that one callback of an event loop may take."""
 
 
 class Row(NamedTuple):
-    """A row by its name: what it says, which outcome is right there, and what a number in it must not exceed."""
+    """A row by its name: what it says, which outcome is right there, and what a number in it must not exceed.
+
+    Numbers below `least` are as good as that.
+    """
 
     name: str
     says: str
     wanted: str = ""
     most: float = inf
+    least: float = 0.0
 
 
 ONE = (
@@ -41,6 +56,20 @@ ONE = (
     Row("padded", "a token with `==` appended", "refused"),
     Row("after_stranger", "a good token after one with an unknown kid, during an outage", "admitted"),
     Row("old_503", "the keys are too old, the provider answers 503", "admitted"),
+    Row("removed", "a key is removed, the keys' age passes: a token of it", "refused"),
+    Row("same_kid", "a new key gets the kid of the old one, the cool-down passes: a token by it", "admitted"),
+    Row("same_kid_old", "the same, and the keys' age passes", "admitted"),
+    Row("past_bound", "the provider answers 503 for longer than keys are kept", "error"),
+    Row("redirected", "the keys' address redirects (302) to a stranger's: a token by the stranger's key", "error"),
+    Row("redirected_fetches", "fetches from that stranger", most=0),
+    Row("other_issuer", "the metadata name another issuer", "error"),
+    Row("cancelled", "ten wait for keys, the first is cancelled: the others", "admitted"),
+    Row("cancelled_fetches", "fetches for these ten", most=1),
+    Row("fork_warm", "the keys are fetched, the process forks: the child", "admitted"),
+    Row("fork_new", "the same, then age and cool-down pass: a token by a new key in the child", "admitted"),
+    Row("fork_fetching", "the process forks while it fetches keys: the child", "admitted"),
+    Row("clock_back", "the clock steps 2 h back; then age and cool-down pass: a token by a new key", "admitted"),
+    Row("clock_forward", "fresh keys, the provider answers 503, the clock steps 2 days forward", "admitted"),
     Row("old_slow", "the keys are too old, each answer takes 2 s: seconds that a request waits", most=0.5),
 )
 MANY = (
@@ -50,29 +79,53 @@ MANY = (
     Row("rotations_fetches", "fetches in these ten rotations", most=10),
     Row("storm_well_fetches", f"fetches for {STRANGERS:,} tokens with random kids, provider up", most=2),
     Row("storm_well_lost", "good tokens lost among and after them", most=0),
+    Row("storm_well_then", "then a new key, and the cool-down: a token by it", "admitted"),
     Row("storm_reset_fetches", "the same, provider down: fetches", most=2),
     Row("storm_reset_lost", "the same, provider down: good tokens lost", most=0),
+    Row("storm_reset_then", "the same, provider down: then it is up with a new key, and the cool-down", "admitted"),
     Row("storm_429_fetches", "the same, provider answers 429: fetches", most=2),
     Row("storm_429_lost", "the same, provider answers 429: good tokens lost", most=0),
+    Row(
+        "storm_429_then", "the same, provider answers 429: then it is up with a new key, and the cool-down", "admitted"
+    ),
 )
 OLD = tuple(Row(f"old_{how}", f"keys too old, provider: {how}", "admitted", most=1) for how in FAULTS)
+LOOP = tuple(Row(f"loop_{how}", f"keys too old, provider: {how}: CPU of a callback", "", MOST_CPU, 1) for how in FAULTS)
 COLD = tuple(Row(f"cold_{how}", f"no keys yet, provider: {how}", "error") for how in FAULTS)
-_UNITS = {"p50": "p50, ms", "p99": "p99, ms", "lost": f"lost of {RATE * SECONDS:.0f}"}
-PACE = tuple(
-    Row(f"{name}_{what}", f"{name}, {says}", most=0 if what == "lost" else inf)
-    for name in ("calm", "rotation", "outage")
-    for what, says in _UNITS.items()
-)
-ALL = (*ONE, *MANY, *OLD, *COLD, *PACE)
+_SAID = {"active": "admitted", "inactive": "refused", "{}": "refused"}
+INTROSPECTION = tuple(Row(f"introspection_{how}", f"introspection: {how}", _SAID.get(how, "error")) for how in ANSWERS)
+PHASES = ("calm", "rotation", "outage")
+_LATENCIES = {"p50": ("p50, ms", inf), "p99": ("p99, ms", inf), "lost": (f"lost of {RATE * SECONDS:.0f}", 0.0)}
+_CALLBACKS = {"cpu": ("ms of CPU", float(MOST_CPU)), "gap": ("ms by the wall", inf)}
+
+
+def _in_each_phase(columns: dict[str, tuple[str, float]], least: float = 0.0) -> tuple[Row, ...]:
+    return tuple(
+        Row(f"{phase}_{what}", f"{phase}, {says}", "", most, least)
+        for what, (says, most) in columns.items()
+        for phase in PHASES
+    )
+
+
+PACE = _in_each_phase(_LATENCIES)
+CALLBACKS = _in_each_phase(_CALLBACKS, 1.0)
+ALL = (*ONE, *MANY, *OLD, *LOOP, *COLD, *INTROSPECTION, *PACE, *CALLBACKS)
 
 
 def is_bad(values: Sequence[str | float], row: Row) -> bool:
-    """Whether any of these is not the outcome that is wanted, or more than there should be, or lost good tokens."""
-    wanted = {row.wanted} if row.wanted else set()
-    return any(
-        set(_OUTCOME.findall(str(value))) != wanted or number_of(value) > row.most or str(value).endswith("lost")
-        for value in values
-    )
+    """Whether any is not the outcome that is wanted, or more than there should be, or lost good tokens, or is fat."""
+    return any(_is_bad(value, row) for value in values if not is_not_applicable(value))
+
+
+def _is_bad(value: str | float, row: Row) -> bool:
+    text, wanted = str(value), {row.wanted} if row.wanted else set()
+    grown = _GROWN.search(text)
+    fat = grown is not None and float(grown[1]) > BOMB_MEGABYTES / 4
+    return fat or set(_OUTCOME.findall(text)) != wanted or number_of(value) > row.most or text.endswith("lost")
+
+
+def is_not_applicable(value: str | float) -> bool:
+    return str(value).startswith(NOT_APPLICABLE)
 
 
 def number_of(value: str | float) -> float:
@@ -82,5 +135,4 @@ def number_of(value: str | float) -> float:
 
 def rank(value: str | float, row: Row) -> tuple[int, float]:
     """How bad this is: first whether it is wrong or not offered, then its number."""
-    offered = isinstance(value, float | int) or bool(NUMBER.search(value) or row.wanted)
-    return (2 if not offered else int(is_bad([value], row)), number_of(value))
+    return (2, 0.0) if is_not_applicable(value) else (int(is_bad([value], row)), max(number_of(value), row.least))

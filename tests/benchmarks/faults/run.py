@@ -9,10 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tests.benchmarks.faults.authority import server_context
+from tests.benchmarks.faults.behaviours import bomb
 from tests.benchmarks.faults.contenders import Contender, contender
-from tests.benchmarks.faults.provider import Provider, bomb, server_context
-from tests.benchmarks.faults.scenarios import HEAVY, ONCE, PACED, PATIENT, REPEATED, Found, Scenario
-from tests.benchmarks.faults.stage import Hung, Process, Runs, Stage, make_keys
+from tests.benchmarks.faults.process import Hung, Process
+from tests.benchmarks.faults.provider import Provider
+from tests.benchmarks.faults.scenarios import HEAVY, ONCE, PACED, PATIENT, REPEATED
+from tests.benchmarks.faults.scenarios.common import Found, Scenario
+from tests.benchmarks.faults.stage import Runs, Stage, make_keys
 
 
 @dataclass
@@ -34,7 +38,7 @@ def look_up(name: str, pythons: Sequence[str]) -> Runs | str:
     """The first interpreter that has this contender, or why none has."""
     wanted: Contender = contender(name)
     reason = "no interpreter given"
-    for python in [sys.executable] if name == "bearer_guard" else [*pythons, sys.executable]:
+    for python in [*pythons, sys.executable]:
         try:
             process = Process(python, name)
         except OSError as failure:
@@ -109,7 +113,8 @@ def measure(names: Sequence[str], pythons: Sequence[str], rounds: int) -> Result
     with ThreadPoolExecutor(1) as beside:  # the slow faults do little but wait
         patient = [(runs, PATIENT) for runs in everyone]
         waiting = beside.submit(_in_parallel, "slow faults", len(patient) or 1, patient, results)
-        _in_parallel("what happens once", 2, [(runs, ONCE) for runs in everyone], results)
+        halves = (ONCE[::2], ONCE[1::2])
+        _in_parallel("what happens once", 4, [(runs, half) for runs in everyone for half in halves], results)
         waiting.result()
     _in_parallel("rounds", 3, [(runs, REPEATED) for _ in range(rounds) for runs in everyone], results)
     return results

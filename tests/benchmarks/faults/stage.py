@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import queue
 import secrets
-import subprocess
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from bearer_guard._strict import b64url_encode
 from tests.benchmarks.faults.contenders import Contender
-from tests.benchmarks.faults.provider import Provider, authority
+from tests.benchmarks.faults.process import Process
+from tests.benchmarks.faults.provider import Provider
 from tests.tokens import ABSENT, changed, jwk, raw, signer, text
 
-ROOT = Path(__file__).resolve().parents[3]
 AUDIENCE = "https://api.example.com"
 KEYS = 12
 GIVE_UP = 11.0
 """Seconds after which a request that was not answered hangs: one more than the time-out that most libraries have."""
 SLACK = 15.0
-
-
-class Hung(Exception):
-    """The process answers no more, although no request may take that long: its event loop is blocked.
-
-    `found` is what a scenario says about that, if it expected it. The process must not be used again.
-    """
-
-    found: dict[str, str | float] | None = None
 
 
 class Answer(NamedTuple):
@@ -50,81 +35,6 @@ class Runs:
     contender: Contender
     python: str
     versions: dict[str, str]
-
-
-class Process:
-    """A worker, told by lines of JSON what to do."""
-
-    def __init__(self, python: str, name: str) -> None:
-        trust = str(authority()[0])
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
-            "SSL_CERT_FILE": trust,
-            "REQUESTS_CA_BUNDLE": trust,
-            "PYTHONPATH": str(ROOT),
-        }
-        self._child = subprocess.Popen(
-            [python, "-m", "tests.benchmarks.faults.worker", name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=environment,
-        )
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._complaint = ""
-        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read, self._drain)]
-        for reader in self._readers:
-            reader.start()
-
-    def ready(self) -> Process:
-        """This, once its library is imported."""
-        self.call("ready", patience=120)
-        return self
-
-    def call(self, do: str, *, patience: float, **arguments: Any) -> Any:
-        """What the worker answers. Raises Hung when it does not, RuntimeError when it is broken."""
-        assert self._child.stdin is not None
-        try:
-            self._child.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-            self._child.stdin.flush()
-            line = self._lines.get(timeout=patience)
-        except queue.Empty:
-            raise Hung(do) from None
-        except OSError:
-            line = ""
-        if not line:
-            self._child.wait(5)
-            self._readers[1].join(5)
-            raise RuntimeError(self._complaint.strip().rpartition("\n")[2] or f"ended with {self._child.returncode}")
-        answer = json.loads(line)
-        if "failed" in answer:
-            raise RuntimeError(answer["failed"])
-        return answer["answer"]
-
-    def end(self) -> None:
-        self._child.kill()
-        self._child.wait()
-        for reader in self._readers:
-            reader.join(5)
-        for stream in (self._child.stdin, self._child.stdout, self._child.stderr):
-            if stream is not None:
-                try:
-                    stream.close()
-                except OSError:
-                    pass
-
-    def _read(self) -> None:
-        assert self._child.stdout is not None
-        for line in self._child.stdout:
-            self._lines.put(line)
-        self._lines.put("")
-
-    def _drain(self) -> None:
-        assert self._child.stderr is not None
-        for line in self._child.stderr:
-            self._complaint = (self._complaint + line)[-4000:]
 
 
 class Stage:
@@ -152,23 +62,48 @@ class Stage:
 
     def prepare(self, *, short: bool = False) -> str:
         """Set the contender up; `short` where its keys are to grow old. What went wrong at its start, if anything."""
-        issuer, jwks_uri = self.provider.issuer, self.provider.jwks_uri
-        to = {"issuer": issuer, "jwks_uri": jwks_uri, "audience": AUDIENCE, "short": short}
-        told: str = self._process.call("prepare", patience=30, **to)
+        told: str = self._process.call("prepare", patience=30, short=short, target=self._target())
         return told
 
     def warm(self, *, short: bool = False) -> None:
         """Set the contender up, and let it admit a good token: without that nothing that follows means anything."""
-        trouble = self.prepare(short=short)
-        answer = self.ask_one(self.good())
+        self._admits(self.good(), self.prepare(short=short))
+
+    def introspect(self) -> None:
+        """Set the contender up to ask the provider about each token, and let it admit one."""
+        now = int(time.time())
+        members = {"iss": self.provider.issuer, "aud": AUDIENCE, "sub": "user-1", "client_id": "client-1"}
+        self.provider.introspected = {
+            "active": True,
+            "iat": now - 5,
+            "exp": now + 3600,
+            "scope": "read:users",
+        } | members
+        self._process.call("introspect", patience=30, target=self._target())
+        self._admits(self.opaque(), "")
+
+    def _target(self) -> dict[str, str]:
+        provider = self.provider
+        known = {"issuer": provider.issuer, "jwks_uri": provider.jwks_uri, "introspection": provider.introspection}
+        return known | {"audience": AUDIENCE}
+
+    def _admits(self, token: str, trouble: str) -> None:
+        answer = self.ask_one(token)
         if answer.outcome != "admitted":
             raise AssertionError(f"{self.runs.name} does not admit a good token: {answer} {trouble}")
 
     def grow_old(self) -> None:
         self._process.call("grow_old", patience=30)
 
+    def grow_stale(self) -> None:
+        self._process.call("grow_stale", patience=30)
+
     def cool_down(self) -> None:
         self._process.call("cool_down", patience=30)
+
+    def step(self, seconds: float) -> None:
+        """Step the wall clock of the contender's process."""
+        self._process.call("step", patience=30, seconds=seconds)
 
     def good(self, number: int = 1, header: dict[str, Any] | None = None, **claims: Any) -> str:
         """A good token by key `number`, or with these differences."""
@@ -188,6 +123,15 @@ class Stage:
         }
         fields = changed({"alg": "RS256", "typ": "at+jwt", "kid": f"k{number}"}, header or {})
         return raw(fields, changed(members, claims), signer("RS256", number=number))
+
+    def lasting(self, number: int = 1) -> str:
+        """A token that is good whatever the clock is stepped by."""
+        now, week = int(time.time()), 7 * 24 * 3600
+        return self.good(number, iat=now - week, nbf=now - week, exp=now + week)
+
+    def opaque(self) -> str:
+        """A token that says nothing by itself."""
+        return secrets.token_urlsafe(32)
 
     def stranger(self) -> str:
         """A token that anybody can make: good claims, a kid that does not exist, and no signature to speak of."""
@@ -221,8 +165,28 @@ class Stage:
         assert answers is not None
         return answers[0]
 
+    def cancel_first(self, tokens: Sequence[str], after: float) -> list[Answer] | None:
+        """What all but the first get, which is cancelled so soon; None where there are no coroutines."""
+        patience = GIVE_UP + SLACK
+        to: dict[str, Any] = {"tokens": list(tokens), "after": after, "give_up": GIVE_UP}
+        answers = self._process.call("cancel_first", patience=patience, **to)
+        return None if answers is None else [Answer(*answer) for answer in answers]
+
+    def fork(self, token: str, *, aged: bool = False) -> Answer:
+        """What a forked child of the contender's process gets, where the keys' age passes first if `aged`."""
+        to: dict[str, Any] = {"token": token, "aged": aged, "give_up": GIVE_UP}
+        return Answer(*self._process.call("fork", patience=2 * GIVE_UP + SLACK, **to))
+
+    def watch(self) -> None:
+        self._process.call("watch", patience=30)
+
+    def watched(self) -> tuple[float, float] | None:
+        """The most that one callback of the event loop took since `watch`: milliseconds of CPU, and by the wall."""
+        found = self._process.call("watched", patience=30)
+        return None if found is None else (found[0], found[1])
+
     def begin(self, rate: float, seconds: float, give_up: float) -> None:
-        """Ask about good tokens at this rate from now on."""
+        """Ask about a good token at this rate from now on."""
         load = {"token": self.good(), "rate": rate, "seconds": seconds, "give_up": give_up}
         self._process.call("begin", patience=30, **load)
 
@@ -233,6 +197,10 @@ class Stage:
         """The answers of all that was asked since `begin`."""
         patience = seconds + 2 * give_up + SLACK
         return [Answer(*answer) for answer in self._process.call("gather", patience=patience)]
+
+    def forget_peak(self) -> float:
+        megabytes: float = self._process.call("forget_peak", patience=30)
+        return megabytes
 
     def peak(self) -> float:
         megabytes: float = self._process.call("peak", patience=30)
@@ -250,4 +218,4 @@ def make_keys() -> None:
         key(number)
 
 
-__all__ = ["ABSENT", "Answer", "Hung", "Process", "Runs", "Stage", "key", "make_keys"]
+__all__ = ["ABSENT", "Answer", "Runs", "Stage", "key", "make_keys"]

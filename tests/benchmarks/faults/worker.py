@@ -8,52 +8,55 @@ the standard library and the contender, so that it runs in whichever environment
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
 import platform
-import resource
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
 
+from tests.benchmarks.faults import memory
+from tests.benchmarks.faults.asking import THREADS, Asked, Asker, Load
+from tests.benchmarks.faults.child import in_child
 from tests.benchmarks.faults.contenders import Contender, Target, contender
+from tests.benchmarks.faults.watch import Watch
 
-THREADS = 40
 GIVE_UP = 11.0
 """Seconds that are waited for what a library does when an application starts."""
-Asked = tuple[str, float, str]
-"""Of one request: `admitted`, `refused`, `error`, `hangs` or `not asked`; seconds; what was raised."""
+REAL_TIME = time.time
 
 
 class Worker:
+    """Its public methods are the commands."""
+
     def __init__(self, name: str) -> None:
         self.contender: Contender = contender(name)
-        self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_forever, daemon=True, name="loop").start()
-        self.pool = ThreadPoolExecutor(THREADS)
+        self.asker = Asker(self.contender)
         self.load: Load | None = None
+        self.watching: Watch | None = None
 
     def ready(self) -> None:
-        """Import what there is to import, for which a loaded machine may take its time."""
+        """Import what there is to import, for which a loaded machine may take its time, and leave it as no garbage."""
         nowhere = "https://127.0.0.1/"
-        self.prepare(issuer=nowhere, jwks_uri=nowhere, audience="nobody", short=False, start=False)
+        self.prepare(target={"issuer": nowhere, "jwks_uri": nowhere, "audience": "nobody"}, short=False, start=False)
+        gc.collect()
+        gc.freeze()
 
     def versions(self) -> dict[str, str]:
         of = {name: version(name) for name in (self.contender.distribution, *self.contender.also)}
         return {"python": platform.python_version(), **of}
 
-    def prepare(self, *, issuer: str, jwks_uri: str, audience: str, short: bool, start: bool = True) -> str:
+    def prepare(self, *, target: dict[str, str], short: bool, start: bool = True) -> str:
         """Set the contender up anew; what went wrong at its start, if anything."""
 
         async def on_the_loop() -> str:
-            self.contender.prepare(Target(issuer, jwks_uri, audience), short=short)
+            self.contender.prepare(Target(**target), short=short)
             try:
                 if start:
                     await asyncio.wait_for(self.contender.start(), GIVE_UP)
@@ -61,9 +64,19 @@ class Worker:
                 return f"{type(failure).__name__}: {failure}"
             return ""
 
+        self.step(seconds=0.0)
         self.contender.stop()
-        trouble: str = self._on_loop(on_the_loop())
+        trouble: str = self.asker.on_loop(on_the_loop())
         return trouble
+
+    def introspect(self, *, target: dict[str, str]) -> None:
+        """Set the contender up to ask an introspection endpoint."""
+
+        async def on_the_loop() -> None:
+            self.contender.introspect(Target(**target))
+
+        self.contender.stop()
+        self.asker.on_loop(on_the_loop())
 
     def ask(self, *, tokens: list[str], how: str, at_once: int, give_up: float, limit: float) -> list[Asked] | None:
         """Ask about each token, `at_once` of them at a time, for `limit` seconds; None where `how` is not offered.
@@ -72,22 +85,59 @@ class Worker:
         """
         ends = time.monotonic() + limit
         if how == "usual" and self.contender.coroutines:
-            answers: list[Asked] = self._on_loop(self._ask_in_tasks(tokens, at_once, give_up, ends))
+            answers: list[Asked] = self.asker.on_loop(self.asker.in_tasks(tokens, at_once, give_up, ends))
             return answers
         if not self.contender.threads:
             return None
         with_these = ThreadPoolExecutor(min(at_once, THREADS if how == "usual" else at_once))
-        return self._ask_in_threads(with_these, tokens, give_up, ends)
+        return self.asker.in_threads(with_these, tokens, give_up, ends)
+
+    def cancel_first(self, *, tokens: list[str], after: float, give_up: float) -> list[Asked] | None:
+        """Ask about each, and cancel the first: what the others get, or None where there are no coroutines."""
+        if not self.contender.coroutines:
+            return None
+        answers: list[Asked] = self.asker.on_loop(self.asker.first_cancelled(tokens, after, give_up))
+        return answers
+
+    def fork(self, *, token: str, aged: bool, give_up: float) -> Asked:
+        """What a forked child of this process gets for this token, after the keys' age and cool-down if `aged`."""
+
+        def work() -> Asked:
+            if aged:
+                self.contender.grow_old()
+                self.contender.cool_down()
+            return self.asker.alone(token, give_up)
+
+        return in_child(work, give_up)
 
     def grow_old(self) -> None:
         self.contender.grow_old()
 
+    def grow_stale(self) -> None:
+        self.contender.grow_stale()
+
     def cool_down(self) -> None:
         self.contender.cool_down()
 
+    def step(self, *, seconds: float) -> None:
+        """Step the wall clock for everything here that asks `time.time` of its module; 0 puts it right again."""
+        time.time = (lambda: REAL_TIME() + seconds) if seconds else REAL_TIME
+        if seconds:
+            self.contender.step(seconds)
+
+    def watch(self) -> None:
+        """Measure each callback of the loop from now on."""
+        if self.contender.coroutines:
+            self.watching = Watch(self.asker.loop)
+
+    def watched(self) -> tuple[float, float] | None:
+        """The most that one took since: milliseconds of the thread's CPU, and by the wall. None without a loop."""
+        watching, self.watching = self.watching, None
+        return None if watching is None else watching.end()
+
     def begin(self, *, token: str, rate: float, seconds: float, give_up: float) -> None:
         """Ask about `token`, or what `present` says later, `rate` times a second, whatever becomes of it."""
-        self.load = Load(self, token, rate, seconds, give_up)
+        self.load = Load(self.asker, token, rate, seconds, give_up)
 
     def present(self, *, token: str) -> None:
         assert self.load is not None
@@ -97,96 +147,15 @@ class Worker:
         assert self.load is not None
         return self.load.gather()
 
+    def forget_peak(self) -> float:
+        """The memory that this process has from now on at least, in MB."""
+        gc.collect()
+        memory.forget_peak()
+        return memory.peak()
+
     def peak(self) -> float:
-        """The most memory that this process ever had, in MB."""
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-    async def one(self, token: str, due: float, give_up: float) -> Asked:
-        task = asyncio.ensure_future(self.contender.averify(token))
-        done, _ = await asyncio.wait({task}, timeout=give_up)
-        took = time.perf_counter() - due
-        if not done:  # and is left to itself: cancelled, it might let others go on
-            return "hangs", took, ""
-        return self._judged(task.exception(), took)
-
-    def one_blocking(self, token: str, due: float) -> Asked:
-        try:
-            self.contender.verify(token)
-        except Exception as failure:
-            return self._judged(failure, time.perf_counter() - due)
-        return "admitted", time.perf_counter() - due, ""
-
-    def _judged(self, failure: BaseException | None, took: float) -> Asked:
-        if failure is None:
-            return "admitted", took, ""
-        refused = isinstance(failure, Exception) and self.contender.refused(failure)
-        return "refused" if refused else "error", took, f"{type(failure).__name__}: {failure}"[:300]
-
-    def _on_loop(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
-
-    async def _ask_in_tasks(self, tokens: list[str], at_once: int, give_up: float, ends: float) -> list[Asked]:
-        answers: dict[int, Asked] = {}
-        places = iter(range(len(tokens)))
-
-        async def caller() -> None:
-            for place in places:
-                if time.monotonic() >= ends:
-                    answers[place] = ("not asked", 0.0, "")
-                else:
-                    answers[place] = await self.one(tokens[place], time.perf_counter(), give_up)
-
-        await asyncio.gather(*(caller() for _ in range(min(at_once, len(tokens)))))
-        return [answers[place] for place in range(len(tokens))]
-
-    def _ask_in_threads(self, pool: ThreadPoolExecutor, tokens: list[str], give_up: float, ends: float) -> list[Asked]:
-        def call(token: str) -> Asked:
-            if time.monotonic() >= ends:
-                return "not asked", 0.0, ""
-            return self.one_blocking(token, time.perf_counter())
-
-        futures = [pool.submit(call, token) for token in tokens]
-        latest = ends + give_up
-        if len(tokens) <= THREADS:
-            latest = time.monotonic() + give_up
-        answers = [waited_for(future, latest - time.monotonic(), give_up) for future in futures]
-        pool.shutdown(wait=False)
-        return answers
-
-
-class Load:
-    """Requests at a steady rate, timed from the moment that each was due: what blocks an event loop counts."""
-
-    def __init__(self, worker: Worker, token: str, rate: float, seconds: float, give_up: float) -> None:
-        self.token = token
-        self._worker = worker
-        self._give_up = give_up
-        self._futures: list[Future[Asked]] = []
-        self._pace = threading.Thread(target=self._run, args=(rate, round(rate * seconds)), daemon=True)
-        self._pace.start()
-
-    def _run(self, rate: float, number: int) -> None:
-        worker, begun = self._worker, time.perf_counter()
-        for place in range(number):
-            due = begun + place / rate
-            time.sleep(max(0.0, due - time.perf_counter()))
-            if worker.contender.coroutines:
-                asked = worker.one(self.token, due, self._give_up)
-                self._futures.append(asyncio.run_coroutine_threadsafe(asked, worker.loop))
-            else:
-                self._futures.append(worker.pool.submit(worker.one_blocking, self.token, due))
-
-    def gather(self) -> list[Asked]:
-        self._pace.join()
-        latest = time.monotonic() + self._give_up
-        return [waited_for(future, latest - time.monotonic(), self._give_up) for future in self._futures]
-
-
-def waited_for(future: Future[Asked], left: float, give_up: float) -> Asked:
-    try:
-        return future.result(max(0.0, left))
-    except NotYet:
-        return "hangs", give_up, ""
+        """The most memory that it has had since, in MB."""
+        return memory.peak()
 
 
 def main() -> None:

@@ -31,11 +31,12 @@ SHORT = 1
 
 @dataclass(frozen=True)
 class Target:
-    """Whose tokens are verified, and for whom."""
+    """Whose tokens are verified, and for whom; who is asked about each token where they are introspected."""
 
     issuer: str
     jwks_uri: str
     audience: str
+    introspection: str = ""
 
 
 class Contender(Protocol):
@@ -43,7 +44,9 @@ class Contender(Protocol):
 
     `title` heads its column, `distribution` is installed, `also` are further distributions whose versions matter. It
     talks https if `https`; `issuer_suffix` and `jwks_path` say where its provider has things. `settings` says how it
-    is set up, `age` how its keys are made old, `pause` how its cool-down passes.
+    is set up, `age` how its keys are made old, `bound` how the time passes for which it keeps them during an outage,
+    `pause` how its cool-down passes. `discovers` says that it was set up to read the provider's metadata, `ages` that
+    its keys grow old at all, `introspection` how it was set up to introspect tokens, empty where it cannot.
     """
 
     title: ClassVar[str]
@@ -54,12 +57,19 @@ class Contender(Protocol):
     jwks_path: ClassVar[str]
     settings: ClassVar[str]
     age: ClassVar[str]
+    bound: ClassVar[str]
     pause: ClassVar[str]
+    introspection: ClassVar[str]
+    discovers: ClassVar[bool]
+    ages: ClassVar[bool]
     coroutines: ClassVar[bool]
     threads: ClassVar[bool]
 
     def prepare(self, target: Target, *, short: bool) -> None:
         """Set everything up anew, inside the event loop where there is one; `short` says that keys are to grow old."""
+
+    def introspect(self, target: Target) -> None:
+        """Set it up anew to introspect tokens; `verify` and `averify` are then about these."""
 
     async def start(self) -> None:
         """What its documentation says to do when the application starts."""
@@ -76,6 +86,12 @@ class Contender(Protocol):
     def grow_old(self) -> None:
         """Let the keys' age pass."""
 
+    def grow_stale(self) -> None:
+        """Let the time pass for which keys are kept during an outage."""
+
+    def step(self, seconds: float) -> None:
+        """Step the wall clock, where it asks something else for it than `time.time`, which is stepped already."""
+
     def cool_down(self) -> None:
         """Let the time pass in which an unknown kid fetches nothing, and not the keys' age."""
 
@@ -88,8 +104,15 @@ class Base:
     issuer_suffix: ClassVar[str] = ""
     jwks_path: ClassVar[str] = "/jwks"
     pause: ClassVar[str] = "it has none"
+    bound: ClassVar[str] = "no keys are kept past their age"
+    introspection: ClassVar[str] = ""
+    discovers: ClassVar[bool] = False
+    ages: ClassVar[bool] = True
     coroutines: ClassVar[bool] = False
     threads: ClassVar[bool] = False
+
+    def introspect(self, target: Target) -> None:
+        raise NotImplementedError
 
     async def start(self) -> None:
         """Nothing."""
@@ -105,6 +128,12 @@ class Base:
 
     def grow_old(self) -> None:
         time.sleep(SHORT + 0.25)
+
+    def grow_stale(self) -> None:
+        cast("Contender", self).grow_old()
+
+    def step(self, seconds: float) -> None:
+        """Nothing more."""
 
     def cool_down(self) -> None:
         """Nothing, for a library that has no such time."""

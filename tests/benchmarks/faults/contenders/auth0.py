@@ -18,6 +18,7 @@ class Auth0(Base):
         "is a BaseAuthError whose get_status_code() is below 500"
     )
     age = f"cache_ttl_seconds={SHORT}, and waiting"
+    discovers = True
     coroutines = True
 
     _client: Any

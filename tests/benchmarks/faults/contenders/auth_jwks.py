@@ -12,6 +12,7 @@ class AuthJWKS(Base):
     distribution = "auth-jwks"
     settings = "JWKS(discovery_url, issuer, aud).verify_token; a refusal is PyJWT's InvalidTokenError"
     age = f"cache_ttl={SHORT}, and waiting"
+    discovers = True
     coroutines = True
 
     _jwks: Any

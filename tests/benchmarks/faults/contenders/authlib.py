@@ -16,6 +16,10 @@ class Authlib(Base):
         "requests, kept in a dict without end; a refusal is an OAuth2Error"
     )
     age = "its keys never grow old"
+    bound = "it has none"
+    introspection = "IntrospectTokenValidator with the introspect_token of its docstring, requests.post(...).json(); the same outcomes"
+    ages = False
+    discovers = True
     threads = True
 
     _validator: Any
@@ -35,6 +39,18 @@ class Authlib(Base):
                 return kept["jwks"]
 
         self._validator = Validator(issuer=target.issuer, resource_server=target.audience)
+
+    def introspect(self, target: Target) -> None:
+        import requests
+        from authlib.oauth2.rfc7662 import IntrospectTokenValidator
+
+        class Validator(IntrospectTokenValidator):  # type: ignore[misc]
+            def introspect_token(self, token_string: str) -> Any:
+                response = requests.post(target.introspection, data={"token": token_string})
+                response.raise_for_status()
+                return response.json()
+
+        self._validator = Validator()
 
     def verify(self, token: str) -> object:
         claims = self._validator.authenticate_token(token)

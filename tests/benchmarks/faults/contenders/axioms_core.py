@@ -21,6 +21,7 @@ class AxiomsCore(Base):
         f"AXIOMS_JWKS_REFRESH_INTERVAL={INTERVAL}, AXIOMS_JWKS_CACHE_TTL={2 * INTERVAL} (it must be twice that), and "
         "waiting; a provider that takes 2 s is still quicker than the interval"
     )
+    bound = "no keys are kept past the time to live"
     threads = True
 
     _config: Any

@@ -15,6 +15,7 @@ class FastAPIAzureAuth(Base):
         "start as documented; a refusal is any HTTPException of 400-499"
     )
     age = "no parameter: datetime of its module, set 24 h ahead"
+    discovers = True
     coroutines = True
 
     _scheme: Any
@@ -62,6 +63,9 @@ class FastAPIAzureAuth(Base):
         from fastapi import HTTPException
 
         return isinstance(failure, HTTPException) and 400 <= failure.status_code < 500
+
+    def step(self, seconds: float) -> None:
+        self._clock.ahead += seconds
 
     def grow_old(self) -> None:
         self._clock.ahead += 24 * 3600 + 1

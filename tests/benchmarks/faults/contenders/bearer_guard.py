@@ -13,7 +13,10 @@ class BearerGuard(Base):
     distribution = "bearer-guard"
     settings = "JWTVerifier(issuer, audience), the keys discovered; a refusal is AccessDenied, an error 503"
     age = "the parameter clock, set 601 s ahead"
+    bound = "the same clock, 4,201 s: an hour past the age"
     pause = "the same clock, 31 s"
+    introspection = "IntrospectionVerifier(endpoint, audience, issuer, client_id, client_secret); the same outcomes"
+    discovers = True
     coroutines = threads = True
 
     _verifier: Any
@@ -26,6 +29,17 @@ class BearerGuard(Base):
         self._ahead = 0.0
         keys = RemoteJWKSet.discover(target.issuer, clock=lambda: time.monotonic() + self._ahead)
         self._verifier = JWTVerifier(issuer=target.issuer, audience=target.audience, keys=keys)
+
+    def introspect(self, target: Target) -> None:
+        from bearer_guard import IntrospectionVerifier
+
+        self._verifier = IntrospectionVerifier(
+            endpoint=target.introspection,
+            audience=target.audience,
+            issuer=target.issuer,
+            client_id="api",
+            client_secret="a secret of the api",
+        )
 
     def verify(self, token: str) -> object:
         return self._verifier.verify(token)
@@ -40,6 +54,9 @@ class BearerGuard(Base):
 
     def grow_old(self) -> None:
         self._ahead += 601
+
+    def grow_stale(self) -> None:
+        self._ahead += 4201
 
     def cool_down(self) -> None:
         self._ahead += 31

@@ -14,6 +14,9 @@ class FastMCP(Base):
     settings = "JWTVerifier(jwks_uri, issuer, audience); a refusal is None, which is its answer to every trouble"
     age = "no parameter: time.monotonic of its module, set 3,601 s ahead"
     pause = "the same clock, 31 s"
+    introspection = (
+        "IntrospectionTokenVerifier(introspection_url, client_id, client_secret, audience); a refusal is None again"
+    )
     coroutines = True
 
     _verifier: Any
@@ -26,6 +29,16 @@ class FastMCP(Base):
         self._clock = Clock("monotonic")
         self._clock.put_into(jwt)
         self._verifier = jwt.JWTVerifier(jwks_uri=target.jwks_uri, issuer=target.issuer, audience=target.audience)
+
+    def introspect(self, target: Target) -> None:
+        from fastmcp.server.auth.providers.introspection import IntrospectionTokenVerifier
+
+        self._verifier = IntrospectionTokenVerifier(
+            introspection_url=target.introspection,
+            client_id="api",
+            client_secret="a secret of the api",
+            audience=target.audience,
+        )
 
     async def averify(self, token: str) -> object:
         granted = await self._verifier.verify_token(token)

@@ -16,6 +16,7 @@ class Guardpost(Base):
     )
     age = f"cache_time={SHORT}, and waiting"
     pause = "time.time of guardpost.jwks.caching, 121 s: a shorter refresh_time would be over too soon"
+    discovers = True
     coroutines = True
 
     _validator: Any

@@ -13,6 +13,7 @@ class JWKSClient(Base):
     distribution = "jwks-client"
     settings = "JWTVerifier(JWKSClient(url), algorithms, audience, issuer); a refusal is InvalidTokenError"
     age = "the parameter clock, set 301 s ahead"
+    bound = "the same clock, 3,901 s: an hour past the age"
     pause = "the same clock, 31 s"
     coroutines = True
 
@@ -37,6 +38,9 @@ class JWKSClient(Base):
 
     def grow_old(self) -> None:
         self._ahead += 301
+
+    def grow_stale(self) -> None:
+        self._ahead += 3901
 
     def cool_down(self) -> None:
         self._ahead += 31

@@ -16,6 +16,7 @@ class KeyFetcher(Base):
     )
     age = f"cache_ttl={SHORT}, and waiting"
     pause = "no parameter: the entry that its aiocache keeps for 300 s is dropped"
+    discovers = True
     coroutines = True
 
     _fetcher: Any

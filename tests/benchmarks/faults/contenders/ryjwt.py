@@ -12,6 +12,7 @@ class RyJWT(Base):
     distribution = "ryjwt"
     settings = "JWKSClient(url, algorithms, audience, issuer); a refusal is InvalidTokenError, JWKSFetchError an error"
     age = "its cache_lifetime is at least its cooldown of 30 s, so time.monotonic of its module, set 901 s ahead"
+    bound = "the same clock, 87,301 s: a day past the age"
     pause = "the same clock, 31 s"
     coroutines = threads = True
 
@@ -39,6 +40,9 @@ class RyJWT(Base):
 
     def grow_old(self) -> None:
         self._clock.ahead += 901
+
+    def grow_stale(self) -> None:
+        self._clock.ahead += 87301
 
     def cool_down(self) -> None:
         self._clock.ahead += 31
