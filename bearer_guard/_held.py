@@ -34,6 +34,15 @@ class Held(NamedTuple):
         """Whether the keys may serve at all."""
         return now - self.fetched_at < self.lasts
 
+    def stale(self, now: float) -> bool:
+        """Whether the keys are past their age, or nobody can tell: the clock has stepped back since they came."""
+        since = now - self.fetched_at
+        return not 0 <= since < self.age or self.refresh_at <= self.fetched_at
+
+    def fresh_until(self, now: float) -> float:
+        """Seconds until a refresh is due; 0 where one is, as after a step back of the clock."""
+        return max(0.0, self.refresh_at - now) if self.fetched_at <= now else 0.0
+
     def forgotten(self, now: float, ended_at: float | None) -> bool:
         """Whether nobody asked for long: no attempt has ended since the keys went stale, and twice the age is over."""
         if now - self.fetched_at <= 2 * self.age:

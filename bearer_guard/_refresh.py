@@ -111,20 +111,19 @@ class RefreshedKeys(KeySource):
             cooling_down = attempts.blocked_for(now, spends=True) > 0
             next_refresh = attempts.blocked_for(now, spends=False)
             fetches = {"begun": attempts.begun, "succeeded": attempts.succeeded, "failed": attempts.failed}
-        age = None if held is None else max(0.0, now - held.fetched_at)
-        if held is None or age is None or not held.usable(now):
+        if held is None or not held.usable(now):
             state = "unavailable"
         elif under_way:
             state = "refreshing"
-        elif age >= held.age:
+        elif held.stale(now):
             state = "stale"
         else:
             state = "cooling_down" if cooling_down else "fresh"
         return {
             "source": self.name,
             "state": state,
-            "age": age,
-            "next_refresh": next_refresh if held is None else max(next_refresh, held.refresh_at - now),
+            "age": None if held is None else max(0.0, now - held.fetched_at),
+            "next_refresh": next_refresh if held is None else max(next_refresh, held.fresh_until(now)),
             "last_error": last_error,
             "skipped": [] if held is None else [str(key) for key in held.keys.skipped],
             "fetches": fetches,

@@ -79,6 +79,30 @@ class Callers:
         """The statuses of these tokens, all asked about at once: by threads, or by tasks of one event loop."""
         return IN_COLOUR[colour](self, presented, workers)
 
+    def ask_one_in(self, colour: str, presented: str) -> int:
+        """The status of one token."""
+        return self.ask_in(colour, [presented], 1)[0]
+
+    def ask_each_in(self, colour: str, presented: Iterable[str], between: Callable[[], object]) -> list[int]:
+        """The statuses of these tokens, asked about one after the other; `between` is called after each."""
+        statuses: list[int] = []
+        if colour == "threads":
+            for what in presented:
+                statuses.append(self.ask(what))
+                between()
+            return statuses
+
+        async def in_turn() -> None:
+            for what in presented:
+                statuses.append(await self.aask(what))
+                between()
+
+        if colour == "asyncio":
+            asyncio.run(in_turn())
+        else:
+            trio.run(in_turn)
+        return statuses
+
 
 class Scene(Callers):
     """One provider, one source of its keys and one guard, all of them real, under a clock of the test's."""
