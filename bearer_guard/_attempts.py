@@ -2,8 +2,9 @@
 
 The back-off grows with failures in a row, from 1 s to 30 s, its jitter downwards only. The budget allows two attempts
 that a token asked for in a cool-down, counted from the end of each, whether it failed or not; only one that brought a
-key which was not there before is not counted, because no stranger can cause that, and so rotations in quick succession
-lose no token. Moments are compared as distances: one that lies in the future is void.
+key which was never there before is not counted, because no stranger can cause that, and so rotations in quick
+succession lose no token. A key that comes back is not new: servers which do not agree on their keys cause that at every
+question. Moments are compared as distances: one that lies in the future is void.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from ._jwks import KeySet
 
 REFETCH_BUDGET: Final = 2
 REFETCH_CEILING: Final = 20
-"""Attempts that tokens asked for in a cool-down, whatever they brought: for a provider that never answers the same."""
+"""Attempts that tokens asked for in a cool-down, whatever they brought: for a provider that always has another key."""
+REMEMBERED: Final = 20
+"""Changes after which keys that went are remembered."""
 LONGEST_BACKOFF: Final = 30.0
 
 
@@ -75,6 +78,7 @@ class Attempts:
         self._backoff = 0.0
         self._fruitless: deque[float] = deque(maxlen=REFETCH_BUDGET)
         self._asked_for: deque[float] = deque(maxlen=REFETCH_CEILING)
+        self._dropped: deque[frozenset[int]] = deque(maxlen=REMEMBERED)
 
     def blocked_for(self, now: float, *, spends: bool) -> float:
         """Seconds until an attempt may begin, 0 if it may now; `spends` says that a token asks for it."""
@@ -97,13 +101,22 @@ class Attempts:
         if self.under_way is not None and time.monotonic() >= self.under_way.deadline:
             self.fail(self.under_way, now, "no complete answer in time")
 
-    def succeed(self, attempt: Attempt, now: float, *, fruitful: bool) -> bool:
-        """Record that an attempt ended well; `fruitful` says that it brought a key which was not there before.
+    def succeed(
+        self,
+        attempt: Attempt,
+        now: float,
+        *,
+        added: frozenset[int] = frozenset(),
+        dropped: frozenset[int] = frozenset(),
+    ) -> bool:
+        """Record that an attempt ended well, and the hashes of the keys that came and went with it.
 
         False when it is not the one under way any more: it came too late.
         """
-        if not self._end(attempt, now, spent=not fruitful):
+        if not self._end(attempt, now, spent=not added.difference(*self._dropped)):
             return False
+        if dropped:
+            self._dropped.append(dropped)
         attempt.succeeded = True
         self.last_good = attempt.number
         self.succeeded += 1

@@ -221,7 +221,7 @@ class RefreshedKeys(KeySource):
                 attempts.give_up_overdue(now)
                 if isinstance(outcome, FetchFailed):
                     in_time = attempts.fail(attempt, now, str(outcome), retry_after=outcome.retry_after)
-                elif in_time := attempts.succeed(attempt, now, fruitful=outcome.fruitful):
+                elif in_time := attempts.succeed(attempt, now, added=outcome.added, dropped=outcome.dropped):
                     self._held = outcome.held(now, self._stale_if_error)
         finally:
             attempt.future.set_result(None)

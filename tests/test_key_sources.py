@@ -407,7 +407,7 @@ def test_an_attempt_that_was_given_up_can_end_neither_well_nor_badly_any_more() 
     attempts = Attempts(30.0)
     attempt = attempts.begin(0.0, spends=False)
     attempts.give_up_overdue(1.0)
-    assert not attempts.succeed(attempt, 2.0, fruitful=True)
+    assert not attempts.succeed(attempt, 2.0)
     assert not attempts.fail(attempt, 2.0, "again")
     assert attempts.failed == 1
     assert not attempt.succeeded

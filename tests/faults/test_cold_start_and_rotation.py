@@ -81,14 +81,15 @@ def test_a_rotation_inside_the_cool_down_is_found_by_what_is_left_of_the_budget(
 
 
 def test_more_rotations_than_the_ceiling_in_one_cool_down_wait_for_its_end(warm: Scene) -> None:
-    for number in range(REFETCH_CEILING):
-        warm.publish(keys(1, 2 + number % 2))
-        assert warm.ask(token(2 + number % 2)) == 200
-    warm.publish(keys(1, 4))
-    assert warm.ask(token(4)) == 401
+    last = REFETCH_CEILING + 2
+    for number in range(2, last):
+        warm.publish(keys(1, number))
+        assert warm.ask(token(number)) == 200
+    warm.publish(keys(1, last))
+    assert warm.ask(token(last)) == 401
     assert warm.fetches == 1 + REFETCH_CEILING
     warm.clock.pass_by(30)
-    assert warm.ask(token(4)) == 200
+    assert warm.ask(token(last)) == 200
 
 
 @pytest.mark.parametrize("colour", COLOURS)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.faults.provider import Behaviour, Provider, document
+from tests.faults.provider import Asked, Behaviour, Provider, document
 from tests.faults.scene import COLOURS, Scene, alike, keys, token
 
 _numbers = itertools.count()
@@ -78,6 +81,37 @@ def test_random_kids_for_five_minutes_make_at_most_two_fetches_in_any_thirty_sec
     assert set(scene.ask_each_in(colour, strange(600), half_a_second_later)) == expected
     assert len(moments) >= 10  # and it never stops asking, either
     assert all(third - first >= 30 for first, third in zip(moments, moments[2:], strict=False))
+
+
+def _odd(number: int) -> dict[str, object]:
+    return {"kty": "RSA", "kid": f"odd-{number}", "n": "!", "e": "AQAB"}
+
+
+NEVER_THE_SAME: dict[str, Callable[[int], dict[str, Any]]] = {
+    "servers that do not agree": lambda number: keys(1, 2 + number % 2),
+    "keys of yesterday": lambda number: keys(*([1, 2] if number % 2 else [1])),
+    "a member with the time": lambda number: {"keys": [{**keys(1)["keys"][0], "iat": number, "n": [{}]}]},
+    "unusable keys": lambda number: {"keys": [*keys(1)["keys"], _odd(number)]},
+}
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("published", NEVER_THE_SAME)
+def test_random_kids_at_a_provider_whose_keys_change_with_every_answer_make_no_more_fetches(
+    warm: Scene, published: str, colour: str
+) -> None:
+    def answer(connection: socket.socket, asked: Asked) -> None:
+        content = NEVER_THE_SAME[published](warm.fetches)
+        connection.sendall(document(content, Cache_Control="max-age=3600").octets())
+
+    warm.publish(answer)
+    known = warm.fetches
+    for cool_down in range(3):
+        asked = [*strange(10), token(), *strange(10)]
+        assert warm.ask_each_in(colour, asked, lambda: None) == [401] * 10 + [200] + [401] * 10
+        assert warm.fetches - known <= (4 if cool_down == 0 else 2)  # a key that was never there is not charged
+        known = warm.fetches
+        warm.clock.pass_by(30)
 
 
 @pytest.mark.parametrize("colour", COLOURS)
