@@ -168,7 +168,7 @@ class RemoteJWKSet(RefreshedKeys):
         age = self._max_age
         unchanged = response.status == 304 and origin.etag is not None
         if age is _DEFAULT_MAX_AGE:  # a 304 that says nothing leaves what was told before: RFC 9111 §4.3.4
-            age = fresh_for(response.headers, otherwise=origin.age if unchanged else age)
+            age = fresh_for(response.headers, datetime.now(UTC), otherwise=origin.age if unchanged else age)
         if unchanged:
             return Fetched(None, age, origin._replace(age=age))
         return Fetched(_read(response), age, origin._replace(etag=_etag(response.headers), age=age))

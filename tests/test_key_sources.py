@@ -282,12 +282,17 @@ DATE = "Mon, 23 Nov 2026 12:00:00 GMT"
         ({"cache-control": "max-age=99999"}, 3600.0),
         ({"expires": "Mon, 23 Nov 2026 12:05:00 GMT", "date": DATE}, 300.0),
         ({"expires": "0", "date": DATE}, 60.0),
-        ({"expires": "Mon, 23 Nov 2026 12:05:00 GMT"}, 7.0),
+        ({"expires": "Mon, 23 Nov 2026 12:05:00 GMT"}, 240.0),
+        ({"expires": "Mon, 23 Nov 2026 12:05:00 GMT", "date": "noon"}, 240.0),
+        ({"expires": "Mon, 23 Nov 2026 12:05:00 GMT", "age": "100"}, 140.0),
+        ({"expires": "Mon, 23 Nov 2026 12:00:00 GMT"}, 60.0),
+        ({"expires": "-1"}, 60.0),
         ({"expires": "Mon, 23 Nov 2026 12:05:00 -0000", "date": DATE}, 300.0),
     ],
 )
 def test_an_answer_is_fresh_for_as_long_as_it_says_within_bounds(headers: dict[str, str], seconds: float) -> None:
-    assert fresh_for(headers, otherwise=7.0) == seconds
+    received = datetime(2026, 11, 23, 12, 1, tzinfo=UTC)
+    assert fresh_for(headers, received, otherwise=7.0) == seconds
 
 
 def test_retry_after_is_seconds_or_a_date() -> None:
