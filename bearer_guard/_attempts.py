@@ -82,11 +82,14 @@ class Attempts:
 
     def blocked_for(self, now: float, *, spends: bool) -> float:
         """Seconds until an attempt may begin, 0 if it may now; `spends` says that a token asks for it."""
-        blocked = 0.0 if self.ended_at is None else _left(self._backoff, self.ended_at, now)
+        blocked = 0.0
+        if self._backoff and self.ended_at is not None:
+            blocked = _left(self._backoff, self.ended_at, now)
         if spends:
-            for ends in (self._fruitless, self._asked_for):
-                if len(ends) == ends.maxlen:
-                    blocked = max(blocked, _left(self._cooldown, ends[0], now))
+            if len(self._fruitless) == REFETCH_BUDGET:
+                blocked = max(blocked, _left(self._cooldown, self._fruitless[0], now))
+            if len(self._asked_for) == REFETCH_CEILING:
+                blocked = max(blocked, _left(self._cooldown, self._asked_for[0], now))
         return blocked
 
     def begin(self, timeout: float, *, spends: bool) -> Attempt:
@@ -148,4 +151,5 @@ class Attempts:
 
 def _left(seconds: float, since: float, now: float) -> float:
     """What is left at `now` of `seconds` that began at `since`; nothing when the clock has stepped back before it."""
-    return max(0.0, seconds - (now - since)) if since <= now else 0.0
+    left = seconds - (now - since)
+    return left if left > 0 and since <= now else 0.0

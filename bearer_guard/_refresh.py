@@ -46,6 +46,8 @@ class RefreshedKeys(KeySource):
         clock: Callable[[], float],
     ) -> None:
         self.name = name
+        self._none_fits = f"no key of {name} fits the token's header"
+        self._asked_already = f"{self._none_fits}, and it was asked a moment ago"
         self.algorithms = algorithms
         self._stale_if_error = stale_if_error
         self._timeout = timeout
@@ -92,10 +94,11 @@ class RefreshedKeys(KeySource):
                 raise self._unavailable(spends=True)
         return step
 
-    def can_refetch(self) -> bool:
-        attempts = self._attempts()
+    def refusal(self, seen: KeySet) -> UnknownKey | AuthorityUnavailable | None:
+        attempts = self._process.here()
         with attempts.lock:
-            return attempts.under_way is not None or attempts.blocked_for(self._clock(), spends=True) <= 0
+            held = self._held
+            return self._refusal(attempts, self._clock()) if held is not None and held.keys is seen else None
 
     def rouse(self) -> None:
         seen = self._held
@@ -179,18 +182,27 @@ class RefreshedKeys(KeySource):
             if held is not None and held.usable(now) and found(held.keys):
                 return held.keys
             if attempts.last_good > arrival:
-                raise UnknownKey(f"no key of {self.name} fits the token's header")
-            attempts.give_up_overdue(now)
+                raise UnknownKey(self._none_fits)
+            if refusal := self._refusal(attempts, now):
+                raise refusal
             if attempts.under_way is not None:
                 return attempts.under_way
-            blocked = attempts.blocked_for(now, spends=True)
-            if blocked > 0 and attempts.last is not None and not attempts.last.succeeded:
-                raise AuthorityUnavailable(f"keys of {self.name}: {attempts.last_error}", retry_after=blocked)
-            if blocked > 0:
-                raise UnknownKey(f"no key of {self.name} fits the token's header, and it was asked a moment ago")
             attempt = attempts.begin(self._timeout, spends=True)
         self._start(attempts, attempt)
         return attempt
+
+    def _refusal(self, attempts: Attempts, now: float) -> UnknownKey | AuthorityUnavailable | None:
+        """What a token gets on whose account no attempt may be joined or begun; None where one may."""
+        if attempts.under_way is not None:
+            attempts.give_up_overdue(now)
+            if attempts.under_way is not None:
+                return None
+        blocked = attempts.blocked_for(now, spends=True)
+        if blocked <= 0:
+            return None
+        if attempts.last is not None and not attempts.last.succeeded:
+            return AuthorityUnavailable(f"keys of {self.name}: {attempts.last_error}", retry_after=blocked)
+        return UnknownKey(self._asked_already)
 
     def _attempts(self) -> Attempts:
         """The attempts of this process: after a fork, the threads and the locks of its parent stayed behind."""

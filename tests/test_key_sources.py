@@ -20,7 +20,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from bearer_guard import AuthorityUnavailable, ConfigurationError, RemoteJWKSet, SharedSecret
+from bearer_guard import AccessDenied, AuthorityUnavailable, ConfigurationError, RemoteJWKSet, SharedSecret
 from bearer_guard._attempts import Attempts, Fetched
 from bearer_guard._flow import ExchangeFailed, Join, Request, run
 from bearer_guard._freshness import fresh_for, retry_after
@@ -395,8 +395,9 @@ def test_a_fetched_secret_is_fetched_once_and_again_when_asked_for() -> None:
     source = SharedSecret(lambda: calls.append(1) or STRONG, clock=Clock())
     first = run(source.obtain(), IO)
     assert source.current() is first
-    assert source.can_refetch()
-    assert run(source.newer(source.arrival(), first), IO) is None
+    assert source.refusal(first) is None
+    with pytest.raises(AccessDenied, match="unknown_key"):
+        run(source.missing(source.arrival(), lambda keys: keys is not first), IO)
     assert len(calls) == 2
 
 

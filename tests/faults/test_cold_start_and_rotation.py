@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from bearer_guard._attempts import REFETCH_CEILING
 from tests.faults.provider import PATIENCE, Provider, document
 from tests.faults.scene import COLOURS, JWKS, Scene, alike, keys, together, token
+from tests.faults.test_bad_answers import BAD, SLOW
+from tests.tokens import ABSENT, T, jwk, signer
 
 
 @pytest.mark.parametrize(("colour", "callers"), [("threads", 64), ("asyncio", 200), ("trio", 200)])
@@ -116,11 +119,71 @@ def test_bad_signatures_and_unknown_kids_spend_one_budget(warm: Scene) -> None:
     assert warm.fetches == 3
 
 
-def test_a_bad_signature_stays_a_401_while_the_provider_is_down(warm: Scene) -> None:
-    warm.publish(document({}, 503))
-    assert warm.ask(token(2, kid="k1")) == 401
-    assert warm.ask(token(2, kid="k1")) == 401
-    assert warm.ask(token(1)) == 200
+def nameless(*numbers: int) -> dict[str, Any]:
+    return {"keys": [jwk(number=number, kid=ABSENT) for number in numbers]}
+
+
+def named(number: int, kid: object) -> str:
+    return T({"kid": kid}, signer(number=number))
+
+
+REPLACED = {
+    "a set and a token without names": (nameless, ABSENT),
+    "a set without names": (nameless, "k1"),
+    "a token without a name": (keys, ABSENT),
+    "the same name": (lambda *numbers: {"keys": [jwk(number=number) for number in numbers]}, "k1"),
+}
+"""How keys can be published and named so that a new one shows by a signature alone."""
+each_replaced = pytest.mark.parametrize("how", REPLACED)
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("answer", ["500", "429 with a date", "silence", "hangs"])
+@each_replaced
+def test_a_key_that_is_replaced_while_the_provider_is_in_trouble_is_a_503_and_a_200_when_it_is_back(
+    scene: Scene, how: str, answer: str, colour: str
+) -> None:
+    published, kid = REPLACED[how]
+    old, new = named(1, kid), named(2, kid)
+    scene.publish(published(1))
+    scene.guard.warm()
+    scene.publish(BAD[answer](scene.provider))
+    scene.source._timeout = 0.2 if answer in SLOW else PATIENCE
+    assert alike(scene.ask_in(colour, [new] * 5), 503)
+    assert alike(scene.ask_in(colour, [old, new] * 5)[1::2], 503)  # the back-off or the budget
+    assert alike(scene.ask_in(colour, [old] * 5), 200)
+    scene.source._timeout = PATIENCE
+    scene.publish(published(2))
+    scene.clock.pass_by(31)
+    assert alike(scene.ask_in(colour, [new] * 5), 200)
+    assert scene.ask(old) == 401
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@each_replaced
+def test_a_bad_signature_is_a_401_once_a_refetch_has_ended_well(scene: Scene, how: str, colour: str) -> None:
+    published, kid = REPLACED[how]
+    scene.publish(published(1))
+    scene.guard.warm()
+    assert alike(scene.ask_each_in(colour, [named(2, kid)] * 9, scene.settle), 401)
+    assert scene.fetches == 3
+    scene.publish(document({}, 500))
+    assert alike(scene.ask_each_in(colour, [named(2, kid)] * 9, scene.settle), 401)  # nobody is asked: no fault
+    assert scene.fetches == 3
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("kid", ["k1", "strange", ABSENT])
+def test_a_token_that_would_be_refused_anyway_stays_a_401_while_the_provider_is_down(
+    warm: Scene, kid: object, colour: str
+) -> None:
+    warm.publish(document({}, 500))
+    for attempts in (0, 1):  # while one could be made, and in the back-off after it
+        for claims in ({"iss": "https://other.example"}, {"exp": 1}):
+            presented = T({"kid": kid}, signer(number=2), **claims)
+            assert alike(warm.ask_in(colour, [presented] * 3), 401)
+        assert warm.fetches == 1 + attempts
+        assert warm.ask_one_in(colour, named(2, kid)) == 503
 
 
 @pytest.mark.parametrize("colour", COLOURS)
