@@ -127,8 +127,8 @@ class RemoteJWKSet(RefreshedKeys):
         fetched = yield from self._jwks(known, attempt.deadline)
         if held is None or not self._may_have_moved(held, known, fetched, attempt):
             return fetched
-        try:
-            origin = yield from self._looked_up(attempt.deadline)
+        try:  # with half of the time: what was fetched must not come too late, and keys that moved can still be fetched
+            origin = yield from self._looked_up(time.monotonic() + _left(attempt.deadline) / 2)
         except MetadataRefused:
             return fetched  # an answer, and one that is not to be used: the keys are where they were
         except (ExchangeFailed, FetchFailed):
