@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 import trio
 
 from bearer_guard import (
@@ -29,6 +30,8 @@ OPENID = "/.well-known/openid-configuration"
 INTROSPECTION = "/introspect"
 ACTIVE = {"active": True, "aud": RESOURCE, "sub": "u1"}
 COLOURS = ("threads", "asyncio", "trio")
+WALL_GAPS = pytest.StashKey[list[tuple[float, float, str]]]()
+"""Of each case beside an event loop: the slowest step by the wall, the one that took most CPU, and the case."""
 
 
 class Clock:
