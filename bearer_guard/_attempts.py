@@ -4,7 +4,7 @@ The back-off grows with failures in a row, from 1 s to 30 s, its jitter downward
 that a token asked for in a cool-down, counted from the end of each, whether it failed or not; only one that brought a
 key which was never there before is not counted, because no stranger can cause that, and so rotations in quick
 succession lose no token. A key that comes back is not new: servers which do not agree on their keys cause that at every
-question. Moments are compared as distances: one that lies in the future is void.
+question. Moments are compared as distances: one that lies in the future is void, and forgotten.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ class Attempts:
     def blocked_for(self, now: float, *, spends: bool) -> float:
         """Seconds until an attempt may begin, 0 if it may now; `spends` says that a token asks for it."""
         blocked = 0.0
-        if self._backoff and self.ended_at is not None:
+        if self.ended_at is not None:
+            if now < self.ended_at:
+                self._step_back(now)
             blocked = _left(self._backoff, self.ended_at, now)
         if spends:
             if len(self._fruitless) == REFETCH_BUDGET:
@@ -137,6 +139,13 @@ class Attempts:
         jittered = longest * (1 - random.random() / 4)  # noqa: S311 - spreads load, guards nothing
         self._backoff = max(jittered, min(retry_after, LONGEST_BACKOFF))
         return True
+
+    def _step_back(self, now: float) -> None:
+        """Forget what now lies in the future: it must not count again when the clock gets there once more."""
+        self.ended_at, self._backoff = now, 0.0
+        for ends in (self._fruitless, self._asked_for):
+            while ends and ends[-1] > now:
+                ends.pop()
 
     def _end(self, attempt: Attempt, now: float, *, spent: bool) -> bool:
         if self.under_way is not attempt:

@@ -82,6 +82,21 @@ def test_a_step_back_while_the_budget_is_spent_locks_no_new_key_out(warm: Scene,
 
 
 @each_colour
+@pytest.mark.parametrize("step", [20.0, 4000.0])
+def test_what_a_step_back_has_made_void_does_not_count_again_later(
+    provider: Provider, step: float, colour: str
+) -> None:
+    scene = Scene(provider, max_age=YEARS)
+    for _ in range(3):
+        assert scene.ask_one_in(colour, token(kid="strange")) == 401
+    scene.clock.pass_by(-step)
+    assert scene.ask_one_in(colour, token(kid="strange")) == 401
+    scene.clock.pass_by(step + 5)  # where the clock has been once: 5 s after the budget was spent, step + 5 after that
+    scene.publish(keys(1, 2))
+    assert scene.ask_one_in(colour, token(2)) == 200
+
+
+@each_colour
 @pytest.mark.parametrize("step", [1.0, 40.0, YEARS])
 def test_a_step_back_after_a_failed_cold_start_locks_nobody_out(provider: Provider, step: float, colour: str) -> None:
     scene = Scene(provider)
