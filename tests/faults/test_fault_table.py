@@ -58,7 +58,8 @@ def test_every_row_is_shown_by_tests_that_exist() -> None:
 
 def test_the_table_has_every_row_that_was_promised() -> None:
     assert set(ROWS) <= {row for row, _ in rows()}
-    assert "tests/faults/test_state_machine.py" in text_of(TABLE)
+    for machine in ("test_state_machine.py", "test_introspection_state_machine.py"):
+        assert f"tests/faults/{machine}" in text_of(TABLE)
 
 
 def test_the_eleven_rules_of_a_fetch_are_in_their_order() -> None:
