@@ -86,7 +86,8 @@ class Attempts:
         if self.ended_at is not None:
             if now < self.ended_at:
                 self._step_back(now)
-            blocked = _left(self._backoff, self.ended_at, now)
+            if self._backoff:
+                blocked = _left(self._backoff, self.ended_at, now)
         if spends:
             if len(self._fruitless) == REFETCH_BUDGET:
                 blocked = max(blocked, _left(self._cooldown, self._fruitless[0], now))

@@ -184,7 +184,10 @@ class RefreshedKeys(KeySource):
             if attempts.last_good > arrival:
                 raise UnknownKey(self._none_fits)
             if refusal := self._refusal(attempts, now):
-                raise refusal
+                try:
+                    raise refusal
+                finally:
+                    del refusal  # else it, its traceback and this frame are a cycle
             if attempts.under_way is not None:
                 return attempts.under_way
             attempt = attempts.begin(self._timeout, spends=True)

@@ -64,7 +64,10 @@ class SignatureCheck:
             before_refetching()  # no outage makes a token better that would be refused anyway
         elif seen.knows(jws.header.kid):
             raise BadSignature(self._unverified)
-        raise refusal
+        try:
+            raise refusal
+        finally:
+            del refusal  # else it, its traceback and this frame are a cycle, and wait for the garbage collector
 
     def verified(self, jws: CompactJWS, keys: KeySet) -> bool:
         """Whether one of `keys` that fits the header verifies the signature."""

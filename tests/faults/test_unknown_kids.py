@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import socket
 import time
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.provider import Asked, Behaviour, Provider, document
-from tests.faults.scene import COLOURS, Scene, alike, keys, token
+from bearer_guard import AccessDenied, AuthorityUnavailable
+from tests.faults.provider import Answer, Asked, Behaviour, Provider, document
+from tests.faults.scene import COLOURS, Scene, alike, asking, keys, token
 
 _numbers = itertools.count()
 
@@ -143,6 +145,26 @@ def test_an_unknown_kid_waits_two_seconds_for_a_hanging_provider_and_holds_nobod
     assert statuses == [503] * 30 + [200] * 30
     assert 1.9 <= took < 4.0
     assert warm.fetches == 2
+
+
+@pytest.mark.parametrize("answer", [document(keys(1)), document({}, 500)], ids=["up", "500"])
+@pytest.mark.parametrize("presented", [token(kid="strange"), token(2, kid="k1")], ids=["unknown kid", "bad signature"])
+def test_a_refusal_inside_the_cool_down_leaves_nothing_to_the_garbage_collector(
+    warm: Scene, presented: str, answer: Answer
+) -> None:
+    # An exception that is kept in a local variable where it is raised is a cycle with its own traceback.
+    warm.publish(answer)
+    for _ in range(3):
+        warm.ask(presented)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            with pytest.raises((AccessDenied, AuthorityUnavailable)):
+                warm.guard.check(asking(presented))
+        assert gc.collect() < 50
+    finally:
+        gc.enable()
 
 
 def test_a_token_that_would_be_refused_anyway_spends_nothing(warm: Scene) -> None:
