@@ -1,9 +1,10 @@
 """The record of attempts to bring keys in one process, and the limits that hold the next one back.
 
 The back-off grows with failures in a row (`_backoff`). The budget allows two attempts that a token asked for in a
-cool-down, counted from the end of each, whether it failed or not; only one that brought a key which was not there
-before is not counted, because no stranger can cause that, and so rotations in quick succession lose no token. Moments
-are compared as distances: one that lies in the future is void.
+cool-down, counted from the end of each, whether it failed or not; only one that brought a key which was never there
+before is not counted, because no stranger can cause that, and so rotations in quick succession lose no token. A key
+that comes back is not new: servers which do not agree on their keys cause that at every question. Moments are compared
+as distances: one that lies in the future is void, and forgotten.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from ._jwks import KeySet
 
 REFETCH_BUDGET: Final = 2
 REFETCH_CEILING: Final = 20
-"""Attempts that tokens asked for in a cool-down, whatever they brought: for a provider that never answers the same."""
+"""Attempts that tokens asked for in a cool-down, whatever they brought: for a provider that always has another key."""
+REMEMBERED: Final = 20
+"""Changes after which keys that went are remembered."""
 
 
 class Fetched(NamedTuple):
@@ -73,14 +76,18 @@ class Attempts:
         self._backoff = Backoff()
         self._fruitless: deque[float] = deque(maxlen=REFETCH_BUDGET)
         self._asked_for: deque[float] = deque(maxlen=REFETCH_CEILING)
+        self._dropped: deque[frozenset[int]] = deque(maxlen=REMEMBERED)
 
     def blocked_for(self, now: float, *, spends: bool) -> float:
         """Seconds until an attempt may begin, 0 if it may now; `spends` says that a token asks for it."""
+        if self.ended_at is not None and now < self.ended_at:
+            self._step_back(now)
         blocked = self._backoff.left(now)
         if spends:
-            for ends in (self._fruitless, self._asked_for):
-                if len(ends) == ends.maxlen:
-                    blocked = max(blocked, left(self._cooldown, ends[0], now))
+            if len(self._fruitless) == REFETCH_BUDGET:
+                blocked = max(blocked, left(self._cooldown, self._fruitless[0], now))
+            if len(self._asked_for) == REFETCH_CEILING:
+                blocked = max(blocked, left(self._cooldown, self._asked_for[0], now))
         return blocked
 
     def begin(self, timeout: float, *, spends: bool) -> Attempt:
@@ -95,13 +102,22 @@ class Attempts:
         if self.under_way is not None and time.monotonic() >= self.under_way.deadline:
             self.fail(self.under_way, now, "no complete answer in time")
 
-    def succeed(self, attempt: Attempt, now: float, *, fruitful: bool) -> bool:
-        """Record that an attempt ended well; `fruitful` says that it brought a key which was not there before.
+    def succeed(
+        self,
+        attempt: Attempt,
+        now: float,
+        *,
+        added: frozenset[int] = frozenset(),
+        dropped: frozenset[int] = frozenset(),
+    ) -> bool:
+        """Record that an attempt ended well, and the hashes of the keys that came and went with it.
 
         False when it is not the one under way any more: it came too late.
         """
-        if not self._end(attempt, now, spent=not fruitful):
+        if not self._end(attempt, now, spent=not added.difference(*self._dropped)):
             return False
+        if dropped:
+            self._dropped.append(dropped)
         attempt.succeeded = True
         self.last_good = attempt.number
         self.succeeded += 1
@@ -117,6 +133,13 @@ class Attempts:
         self.failed += 1
         self._backoff.fail(now, retry_after)
         return True
+
+    def _step_back(self, now: float) -> None:
+        """Forget what now lies in the future: it must not count again when the clock gets there once more."""
+        self.ended_at = now
+        for ends in (self._fruitless, self._asked_for):
+            while ends and ends[-1] > now:
+                ends.pop()
 
     def _end(self, attempt: Attempt, now: float, *, spent: bool) -> bool:
         if self.under_way is not attempt:

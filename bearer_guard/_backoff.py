@@ -39,8 +39,10 @@ class Backoff:
         self._seconds = self._since = 0.0
 
     def left(self, now: float) -> float:
-        """Seconds that are left of it at `now`."""
-        return left(self._seconds, self._since, now)
+        """Seconds that are left of it at `now`; nothing from then on, when the clock has stepped back before it."""
+        if self._seconds and now < self._since:
+            self._seconds = 0.0
+        return left(self._seconds, self._since, now) if self._seconds else 0.0
 
 
 def left(seconds: float, since: float, now: float) -> float:

@@ -19,9 +19,12 @@ _LARGEST: Final = 2.0**31  # what a delta-seconds counts as that is too large: R
 _LONGEST_DATE: Final = 64  # characters; the longest form of RFC 9110 §5.6.7 has 33
 
 
-def fresh_for(headers: Mapping[str, str], *, otherwise: float) -> float:
-    """Seconds from now, within 60 s and 1 h where the answer says something, else `otherwise`; names in lower case."""
-    lifetime = _lifetime(headers)
+def fresh_for(headers: Mapping[str, str], now: datetime, *, otherwise: float) -> float:
+    """Seconds from now, within 60 s and 1 h where the answer says something, else `otherwise`; names in lower case.
+
+    `now` is when the answer came, which stands for a Date that it lacks (RFC 9110 §6.6.1).
+    """
+    lifetime = _lifetime(headers, now)
     if lifetime is None:
         return otherwise
     return min(max(lifetime - (_seconds(headers.get("age", "")) or 0), SHORTEST), LONGEST)
@@ -37,17 +40,19 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     return 0.0 if moment is None or now is None else max(0.0, (moment - now).total_seconds())
 
 
-def _lifetime(headers: Mapping[str, str]) -> float | None:
+def _lifetime(headers: Mapping[str, str], now: datetime) -> float | None:
     directives = _directives(headers.get("cache-control", ""))
     if directives.keys() & {"no-store", "no-cache"}:
         return 0.0
     if (seconds := _seconds(directives.get("max-age", ""))) is not None:
         return seconds
-    expires, date = headers.get("expires"), _date(headers.get("date", ""))
-    if expires is None or date is None:
+    expires = headers.get("expires")
+    if expires is None:
         return None
     moment = _date(expires)
-    return 0.0 if moment is None else (moment - date).total_seconds()  # an invalid date has expired: RFC 9111 §5.3
+    if moment is None:
+        return 0.0  # an invalid date has expired: RFC 9111 §5.3
+    return (moment - (_date(headers.get("date", "")) or now)).total_seconds()
 
 
 def _directives(control: str) -> dict[str, str]:

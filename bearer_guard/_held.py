@@ -14,6 +14,8 @@ from ._attempts import Fetched
 from ._jwks import KeySet
 
 _REFRESH_AT: Final = 0.8
+_IDENTITY: Final = ("kid", "kty", "alg", "crv", "x", "y", "n", "e", "pub")
+"""What makes one key another to whoever checks signatures; whatever else a JWK says may change with every answer."""
 
 
 class Held(NamedTuple):
@@ -34,6 +36,15 @@ class Held(NamedTuple):
         """Whether the keys may serve at all."""
         return now - self.fetched_at < self.lasts
 
+    def stale(self, now: float) -> bool:
+        """Whether the keys are past their age, or nobody can tell: the clock has stepped back since they came."""
+        since = now - self.fetched_at
+        return not 0 <= since < self.age or self.refresh_at <= self.fetched_at
+
+    def fresh_until(self, now: float) -> float:
+        """Seconds until a refresh is due; 0 where one is, as after a step back of the clock."""
+        return max(0.0, self.refresh_at - now) if self.fetched_at <= now else 0.0
+
     def forgotten(self, now: float, ended_at: float | None) -> bool:
         """Whether nobody asked for long: no attempt has ended since the keys went stale, and twice the age is over."""
         if now - self.fetched_at <= 2 * self.age:
@@ -46,13 +57,17 @@ class Held(NamedTuple):
 
 
 class Brought(NamedTuple):
-    """What an attempt brought, compared with what was held; made before any lock is taken."""
+    """What an attempt brought, compared with what was held; made before any lock is taken.
+
+    `added` and `dropped` are the keys that came and went, as hashes: secrets are not kept longer than they serve.
+    """
 
     fetched: Fetched
     keys: KeySet
     members: frozenset[object]
-    new: bool
-    fruitful: bool
+    new: bool = False
+    added: frozenset[int] = frozenset()
+    dropped: frozenset[int] = frozenset()
 
     def __repr__(self) -> str:
         return f"Brought({self.keys!r}, new={self.new})"
@@ -72,11 +87,13 @@ def compare(held: Held | None, fetched: Fetched) -> Brought:
     if fetched.keys is None:
         if held is None:
             raise ValueError("not modified, though nothing is held")
-        return Brought(fetched, held.keys, held.members, False, False)
+        return Brought(fetched, held.keys, held.members)
     members = members_of(fetched.keys)
     if held is not None and members == held.members:
-        return Brought(fetched, held.keys, held.members, False, False)
-    return Brought(fetched, fetched.keys, members, True, held is None or not members <= held.members)
+        return Brought(fetched, held.keys, held.members)
+    before = frozenset[int]() if held is None else _identities(held.keys)
+    after = _identities(fetched.keys)
+    return Brought(fetched, fetched.keys, members, True, after - before, before - after)
 
 
 def members_of(keys: KeySet) -> frozenset[object]:
@@ -86,3 +103,14 @@ def members_of(keys: KeySet) -> frozenset[object]:
         return frozenset(cast("list[object]", document))
     jwks = cast("dict[str, list[Any]]", document)["keys"]
     return frozenset(json.dumps(jwk, sort_keys=True) for jwk in jwks)
+
+
+def _identities(keys: KeySet) -> frozenset[int]:
+    """The usable keys of a set, each as the hash of what tells it from others."""
+    document = keys.document
+    if not isinstance(document, dict):
+        return frozenset(map(hash, cast("list[object]", document)))
+    jwks = cast("dict[str, list[Any]]", document)["keys"]
+    skipped = {key.position for key in keys.skipped}
+    usable = (jwk for position, jwk in enumerate(jwks) if position not in skipped)
+    return frozenset(hash(json.dumps([jwk.get(name) for name in _IDENTITY])) for jwk in usable)

@@ -50,16 +50,11 @@ class KeySource:
         """
         raise NotImplementedError
 
-    def newer(self, arrival: int, seen: KeySet) -> Flow[KeySet | None]:
-        """Other keys than `seen`, asked for again where the budget allows; None when there are none to be had."""
-        try:
-            return (yield from self.missing(arrival, lambda keys: keys is not seen))
-        except (UnknownKey, AuthorityUnavailable):
-            return None
-
-    def can_refetch(self) -> bool:
-        """Whether `missing` could bring anything new right now."""
-        return False
+    def refusal(self, seen: KeySet) -> UnknownKey | AuthorityUnavailable | None:
+        """What `missing` would raise for a token that comes now, and that `seen` does not verify; None where other keys
+        are at hand, on their way, or may be asked for. Every token of a stranger asks this: it must cost little.
+        """
+        raise NotImplementedError
 
     def status(self) -> SourceStatus:
         raise NotImplementedError
@@ -77,6 +72,7 @@ class FixedKeys(KeySource):
 
     def __init__(self, keys: KeySet, *, name: str, algorithms: frozenset[str]) -> None:
         self._keys = keys
+        self._none_fits = f"none of {name} fits"
         self.name = name
         self.algorithms = algorithms
 
@@ -88,8 +84,11 @@ class FixedKeys(KeySource):
         yield  # a flow, though it never waits
 
     def missing(self, arrival: int, found: Callable[[KeySet], bool]) -> Flow[KeySet]:
-        raise UnknownKey(f"none of {self.name} fits")
+        raise UnknownKey(self._none_fits)
         yield  # a flow, though it never waits
+
+    def refusal(self, seen: KeySet) -> UnknownKey:
+        return UnknownKey(self._none_fits)
 
     def status(self) -> SourceStatus:
         return {

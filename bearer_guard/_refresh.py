@@ -46,6 +46,8 @@ class RefreshedKeys(KeySource):
         clock: Callable[[], float],
     ) -> None:
         self.name = name
+        self._none_fits = f"no key of {name} fits the token's header"
+        self._asked_already = f"{self._none_fits}, and it was asked a moment ago"
         self.algorithms = algorithms
         self._stale_if_error = stale_if_error
         self._timeout = timeout
@@ -92,10 +94,11 @@ class RefreshedKeys(KeySource):
                 raise self._unavailable(spends=True)
         return step
 
-    def can_refetch(self) -> bool:
-        attempts = self._attempts()
+    def refusal(self, seen: KeySet) -> UnknownKey | AuthorityUnavailable | None:
+        attempts = self._process.here()
         with attempts.lock:
-            return attempts.under_way is not None or attempts.blocked_for(self._clock(), spends=True) <= 0
+            held = self._held
+            return self._refusal(attempts, self._clock()) if held is not None and held.keys is seen else None
 
     def rouse(self) -> None:
         seen = self._held
@@ -111,20 +114,19 @@ class RefreshedKeys(KeySource):
             cooling_down = attempts.blocked_for(now, spends=True) > 0
             next_refresh = attempts.blocked_for(now, spends=False)
             fetches = {"begun": attempts.begun, "succeeded": attempts.succeeded, "failed": attempts.failed}
-        age = None if held is None else max(0.0, now - held.fetched_at)
-        if held is None or age is None or not held.usable(now):
+        if held is None or not held.usable(now):
             state = "unavailable"
         elif under_way:
             state = "refreshing"
-        elif age >= held.age:
+        elif held.stale(now):
             state = "stale"
         else:
             state = "cooling_down" if cooling_down else "fresh"
         return {
             "source": self.name,
             "state": state,
-            "age": age,
-            "next_refresh": next_refresh if held is None else max(next_refresh, held.refresh_at - now),
+            "age": None if held is None else max(0.0, now - held.fetched_at),
+            "next_refresh": next_refresh if held is None else max(next_refresh, held.fresh_until(now)),
             "last_error": last_error,
             "skipped": [] if held is None else [str(key) for key in held.keys.skipped],
             "fetches": fetches,
@@ -180,18 +182,30 @@ class RefreshedKeys(KeySource):
             if held is not None and held.usable(now) and found(held.keys):
                 return held.keys
             if attempts.last_good > arrival:
-                raise UnknownKey(f"no key of {self.name} fits the token's header")
-            attempts.give_up_overdue(now)
+                raise UnknownKey(self._none_fits)
+            if refusal := self._refusal(attempts, now):
+                try:
+                    raise refusal
+                finally:
+                    del refusal  # else it, its traceback and this frame are a cycle
             if attempts.under_way is not None:
                 return attempts.under_way
-            blocked = attempts.blocked_for(now, spends=True)
-            if blocked > 0 and attempts.last is not None and not attempts.last.succeeded:
-                raise AuthorityUnavailable(f"keys of {self.name}: {attempts.last_error}", retry_after=blocked)
-            if blocked > 0:
-                raise UnknownKey(f"no key of {self.name} fits the token's header, and it was asked a moment ago")
             attempt = attempts.begin(self._timeout, spends=True)
         self._start(attempts, attempt)
         return attempt
+
+    def _refusal(self, attempts: Attempts, now: float) -> UnknownKey | AuthorityUnavailable | None:
+        """What a token gets on whose account no attempt may be joined or begun; None where one may."""
+        if attempts.under_way is not None:
+            attempts.give_up_overdue(now)
+            if attempts.under_way is not None:
+                return None
+        blocked = attempts.blocked_for(now, spends=True)
+        if blocked <= 0:
+            return None
+        if attempts.last is not None and not attempts.last.succeeded:
+            return AuthorityUnavailable(f"keys of {self.name}: {attempts.last_error}", retry_after=blocked)
+        return UnknownKey(self._asked_already)
 
     def _attempts(self) -> Attempts:
         """The attempts of this process: after a fork, the threads and the locks of its parent stayed behind."""
@@ -222,7 +236,7 @@ class RefreshedKeys(KeySource):
                 attempts.give_up_overdue(now)
                 if isinstance(outcome, FetchFailed):
                     in_time = attempts.fail(attempt, now, str(outcome), retry_after=outcome.retry_after)
-                elif in_time := attempts.succeed(attempt, now, fruitful=outcome.fruitful):
+                elif in_time := attempts.succeed(attempt, now, added=outcome.added, dropped=outcome.dropped):
                     self._held = outcome.held(now, self._stale_if_error)
         finally:
             attempt.future.set_result(None)

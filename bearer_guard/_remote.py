@@ -127,8 +127,8 @@ class RemoteJWKSet(RefreshedKeys):
         fetched = yield from self._jwks(known, attempt.deadline)
         if held is None or not self._may_have_moved(held, known, fetched, attempt):
             return fetched
-        try:
-            origin = yield from self._looked_up(attempt.deadline)
+        try:  # with half of the time: what was fetched must not come too late, and keys that moved can still be fetched
+            origin = yield from self._looked_up(time.monotonic() + _left(attempt.deadline) / 2)
         except MetadataRefused:
             return fetched  # an answer, and one that is not to be used: the keys are where they were
         except (ExchangeFailed, FetchFailed):
@@ -168,7 +168,7 @@ class RemoteJWKSet(RefreshedKeys):
         age = self._max_age
         unchanged = response.status == 304 and origin.etag is not None
         if age is _DEFAULT_MAX_AGE:  # a 304 that says nothing leaves what was told before: RFC 9111 §4.3.4
-            age = fresh_for(response.headers, otherwise=origin.age if unchanged else age)
+            age = fresh_for(response.headers, datetime.now(UTC), otherwise=origin.age if unchanged else age)
         if unchanged:
             return Fetched(None, age, origin._replace(age=age))
         return Fetched(_read(response), age, origin._replace(etag=_etag(response.headers), age=age))

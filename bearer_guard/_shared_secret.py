@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from ._attempts import Attempt, Fetched, FetchFailed
-from ._errors import duration_problems, raise_problems
+from ._errors import AuthorityUnavailable, UnknownKey, duration_problems, raise_problems
 from ._flow import Flow
 from ._held import Held
 from ._jose import SYMMETRIC, UnusableKey, secret_key
@@ -71,8 +71,8 @@ class SharedSecret(KeySource):
     def missing(self, arrival: int, found: Callable[[KeySet], bool]) -> Flow[KeySet]:
         return self._source.missing(arrival, found)
 
-    def can_refetch(self) -> bool:
-        return self._source.can_refetch()
+    def refusal(self, seen: KeySet) -> UnknownKey | AuthorityUnavailable | None:
+        return self._source.refusal(seen)
 
     def rouse(self) -> None:
         self._source.rouse()

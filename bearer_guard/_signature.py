@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ._errors import BadSignature, InvalidToken
+from ._errors import AuthorityUnavailable, BadSignature, InvalidToken, UnknownKey
 from ._flow import Flow
 from ._jwks import KeySet
 from ._jws import CompactJWS
@@ -22,6 +22,7 @@ class SignatureCheck:
         self.keys: Final = keys
         self._algorithms: Final = keys.algorithms if algorithms is None else frozenset(algorithms)
         self._listed: Final = algorithms is not None
+        self._unverified: Final = f"no key of {keys.name} that fits verifies it"
 
     def check_algorithm(self, jws: CompactJWS) -> None:
         """Raise InvalidToken unless the header names an algorithm that is allowed."""
@@ -35,7 +36,7 @@ class SignatureCheck:
         before_fetching: Callable[[], None],
         before_refetching: Callable[[], None],
     ) -> Flow[KeySet]:
-        """Keys one of which verifies the signature of `jws`; those that were current, if any, have been `tried`.
+        """Keys one of which verifies the signature of `jws`; those that were current, if any, were `tried` in vain.
 
         Raises BadSignature, UnknownKey or AuthorityUnavailable. `before_fetching` raises for a token that is not worth
         bringing any keys for, `before_refetching` for one that is not worth spending the refetch budget on.
@@ -45,11 +46,28 @@ class SignatureCheck:
         if keys is None:
             before_fetching()
             keys = yield from self.keys.obtain()
-        while keys is tried or not self.verified(jws, keys):
-            if self.keys.can_refetch():
-                before_refetching()
+            if self.verified(jws, keys):
+                return keys
+            self.check_refetch(jws, keys, before_refetching)
+        while True:
+            before_refetching()
             keys = yield from self._others(jws, keys, arrival)
-        return keys
+            if self.verified(jws, keys):
+                return keys
+
+    def check_refetch(self, jws: CompactJWS, seen: KeySet, before_refetching: Callable[[], None]) -> None:
+        """Raise as `keys_that_verify` would, where no keys but `seen`, which do not verify `jws`, are to be had now."""
+        refusal = self.keys.refusal(seen)
+        if refusal is None:
+            return
+        if isinstance(refusal, AuthorityUnavailable):
+            before_refetching()  # no outage makes a token better that would be refused anyway
+        elif seen.knows(jws.header.kid):
+            raise BadSignature(self._unverified)
+        try:
+            raise refusal
+        finally:
+            del refusal  # else it, its traceback and this frame are a cycle, and wait for the garbage collector
 
     def verified(self, jws: CompactJWS, keys: KeySet) -> bool:
         """Whether one of `keys` that fits the header verifies the signature."""
@@ -60,9 +78,10 @@ class SignatureCheck:
         return False
 
     def _others(self, jws: CompactJWS, seen: KeySet, arrival: int) -> Flow[KeySet]:
-        if not seen.knows(jws.header.kid):
+        # Where the issuer cannot be asked nobody knows whether it has replaced a key, under whatever name: a 503.
+        try:
             return (yield from self.keys.missing(arrival, lambda keys: keys is not seen))
-        newer = yield from self.keys.newer(arrival, seen)
-        if newer is None:
-            raise BadSignature(f"no key of {self.keys.name} that fits verifies it")
-        return newer
+        except UnknownKey:
+            if seen.knows(jws.header.kid):
+                raise BadSignature(self._unverified) from None
+            raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Iterable, Sequence
+from functools import partial
 from typing import Final, cast
 
 from ._cache import Entry, TokenCache
@@ -112,13 +113,15 @@ class JWTVerifier(Verifier):
             signatures.check_algorithm(jws)
             self._check_type(jws)
         keys = signatures.keys.current()
-        if keys is not None and signatures.verified(jws, keys):
-            return self._judged(token, jws, keys, now)
+        if keys is not None:
+            if signatures.verified(jws, keys):
+                return self._judged(token, jws, keys, now)
+            signatures.check_refetch(jws, keys, partial(self._check_worth, jws, now))
         return self._judged_by_others(token, jws, keys, now)
 
     def _judged_by_others(self, token: str, jws: CompactJWS, tried: KeySet | None, now: float) -> Flow[AccessToken]:
         keys = yield from self._signatures.keys_that_verify(
-            jws, tried, lambda: self._check_issuer(jws), lambda: self._check_worth(jws, now)
+            jws, tried, partial(self._check_issuer, jws), partial(self._check_worth, jws, now)
         )
         return self._judged(token, jws, keys, now)
 

@@ -20,7 +20,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from bearer_guard import AuthorityUnavailable, ConfigurationError, RemoteJWKSet, SharedSecret
+from bearer_guard import AccessDenied, AuthorityUnavailable, ConfigurationError, RemoteJWKSet, SharedSecret
 from bearer_guard._attempts import Attempts, Fetched
 from bearer_guard._flow import ExchangeFailed, Join, Request, run
 from bearer_guard._freshness import fresh_for, retry_after
@@ -283,12 +283,17 @@ DATE = "Mon, 23 Nov 2026 12:00:00 GMT"
         ({"cache-control": "max-age=99999"}, 3600.0),
         ({"expires": "Mon, 23 Nov 2026 12:05:00 GMT", "date": DATE}, 300.0),
         ({"expires": "0", "date": DATE}, 60.0),
-        ({"expires": "Mon, 23 Nov 2026 12:05:00 GMT"}, 7.0),
+        ({"expires": "Mon, 23 Nov 2026 12:05:00 GMT"}, 240.0),
+        ({"expires": "Mon, 23 Nov 2026 12:05:00 GMT", "date": "noon"}, 240.0),
+        ({"expires": "Mon, 23 Nov 2026 12:05:00 GMT", "age": "100"}, 140.0),
+        ({"expires": "Mon, 23 Nov 2026 12:00:00 GMT"}, 60.0),
+        ({"expires": "-1"}, 60.0),
         ({"expires": "Mon, 23 Nov 2026 12:05:00 -0000", "date": DATE}, 300.0),
     ],
 )
 def test_an_answer_is_fresh_for_as_long_as_it_says_within_bounds(headers: dict[str, str], seconds: float) -> None:
-    assert fresh_for(headers, otherwise=7.0) == seconds
+    received = datetime(2026, 11, 23, 12, 1, tzinfo=UTC)
+    assert fresh_for(headers, received, otherwise=7.0) == seconds
 
 
 def test_retry_after_is_seconds_or_a_date() -> None:
@@ -391,8 +396,9 @@ def test_a_fetched_secret_is_fetched_once_and_again_when_asked_for() -> None:
     source = SharedSecret(lambda: calls.append(1) or STRONG, clock=Clock())
     first = run(source.obtain(), IO)
     assert source.current() is first
-    assert source.can_refetch()
-    assert run(source.newer(source.arrival(), first), IO) is None
+    assert source.refusal(first) is None
+    with pytest.raises(AccessDenied, match="unknown_key"):
+        run(source.missing(source.arrival(), lambda keys: keys is not first), IO)
     assert len(calls) == 2
 
 
@@ -408,7 +414,7 @@ def test_an_attempt_that_was_given_up_can_end_neither_well_nor_badly_any_more() 
     attempts = Attempts(30.0)
     attempt = attempts.begin(0.0, spends=False)
     attempts.give_up_overdue(1.0)
-    assert not attempts.succeed(attempt, 2.0, fruitful=True)
+    assert not attempts.succeed(attempt, 2.0)
     assert not attempts.fail(attempt, 2.0, "again")
     assert attempts.failed == 1
     assert not attempt.succeeded

@@ -183,10 +183,9 @@ def test_a_source_that_never_changes_answers_at_once_and_has_nothing_newer() -> 
     keys = source.current()
     assert outcome(source.obtain()) is keys
     assert outcome(source.warming()) is None
-    assert outcome(source.newer(source.arrival(), keys)) is None
-    assert not source.can_refetch()
     with pytest.raises(UnknownKey, match="none of static JWK set fits"):
         outcome(source.missing(source.arrival(), lambda keys: True))
+    assert str(source.refusal(keys)) == "unknown_key: none of static JWK set fits"
 
 
 def test_a_set_of_public_keys_is_for_asymmetric_algorithms_alone() -> None:

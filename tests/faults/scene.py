@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 import trio
 
 from bearer_guard import (
@@ -29,6 +30,8 @@ OPENID = "/.well-known/openid-configuration"
 INTROSPECTION = "/introspect"
 ACTIVE = {"active": True, "aud": RESOURCE, "sub": "u1"}
 COLOURS = ("threads", "asyncio", "trio")
+WALL_GAPS = pytest.StashKey[list[tuple[float, float, str]]]()
+"""Of each case beside an event loop: the slowest step by the wall, the one that took most CPU, and the case."""
 
 
 class Clock:
@@ -78,6 +81,30 @@ class Callers:
     def ask_in(self, colour: str, presented: Sequence[str], workers: int = 64) -> list[int]:
         """The statuses of these tokens, all asked about at once: by threads, or by tasks of one event loop."""
         return IN_COLOUR[colour](self, presented, workers)
+
+    def ask_one_in(self, colour: str, presented: str) -> int:
+        """The status of one token."""
+        return self.ask_in(colour, [presented], 1)[0]
+
+    def ask_each_in(self, colour: str, presented: Iterable[str], between: Callable[[], object]) -> list[int]:
+        """The statuses of these tokens, asked about one after the other; `between` is called after each."""
+        statuses: list[int] = []
+        if colour == "threads":
+            for what in presented:
+                statuses.append(self.ask(what))
+                between()
+            return statuses
+
+        async def in_turn() -> None:
+            for what in presented:
+                statuses.append(await self.aask(what))
+                between()
+
+        if colour == "asyncio":
+            asyncio.run(in_turn())
+        else:
+            trio.run(in_turn)
+        return statuses
 
 
 class Scene(Callers):

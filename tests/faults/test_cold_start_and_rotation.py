@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from bearer_guard._attempts import REFETCH_CEILING
 from tests.faults.provider import PATIENCE, Provider, document
 from tests.faults.scene import COLOURS, JWKS, Scene, alike, keys, together, token
+from tests.faults.test_bad_answers import BAD, SLOW
+from tests.tokens import ABSENT, T, jwk, signer
 
 
 @pytest.mark.parametrize(("colour", "callers"), [("threads", 64), ("asyncio", 200), ("trio", 200)])
@@ -81,14 +84,15 @@ def test_a_rotation_inside_the_cool_down_is_found_by_what_is_left_of_the_budget(
 
 
 def test_more_rotations_than_the_ceiling_in_one_cool_down_wait_for_its_end(warm: Scene) -> None:
-    for number in range(REFETCH_CEILING):
-        warm.publish(keys(1, 2 + number % 2))
-        assert warm.ask(token(2 + number % 2)) == 200
-    warm.publish(keys(1, 4))
-    assert warm.ask(token(4)) == 401
+    last = REFETCH_CEILING + 2
+    for number in range(2, last):
+        warm.publish(keys(1, number))
+        assert warm.ask(token(number)) == 200
+    warm.publish(keys(1, last))
+    assert warm.ask(token(last)) == 401
     assert warm.fetches == 1 + REFETCH_CEILING
     warm.clock.pass_by(30)
-    assert warm.ask(token(4)) == 200
+    assert warm.ask(token(last)) == 200
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -115,11 +119,71 @@ def test_bad_signatures_and_unknown_kids_spend_one_budget(warm: Scene) -> None:
     assert warm.fetches == 3
 
 
-def test_a_bad_signature_stays_a_401_while_the_provider_is_down(warm: Scene) -> None:
-    warm.publish(document({}, 503))
-    assert warm.ask(token(2, kid="k1")) == 401
-    assert warm.ask(token(2, kid="k1")) == 401
-    assert warm.ask(token(1)) == 200
+def nameless(*numbers: int) -> dict[str, Any]:
+    return {"keys": [jwk(number=number, kid=ABSENT) for number in numbers]}
+
+
+def named(number: int, kid: object) -> str:
+    return T({"kid": kid}, signer(number=number))
+
+
+REPLACED = {
+    "a set and a token without names": (nameless, ABSENT),
+    "a set without names": (nameless, "k1"),
+    "a token without a name": (keys, ABSENT),
+    "the same name": (lambda *numbers: {"keys": [jwk(number=number) for number in numbers]}, "k1"),
+}
+"""How keys can be published and named so that a new one shows by a signature alone."""
+each_replaced = pytest.mark.parametrize("how", REPLACED)
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("answer", ["500", "429 with a date", "silence", "hangs"])
+@each_replaced
+def test_a_key_that_is_replaced_while_the_provider_is_in_trouble_is_a_503_and_a_200_when_it_is_back(
+    scene: Scene, how: str, answer: str, colour: str
+) -> None:
+    published, kid = REPLACED[how]
+    old, new = named(1, kid), named(2, kid)
+    scene.publish(published(1))
+    scene.guard.warm()
+    scene.publish(BAD[answer](scene.provider))
+    scene.source._timeout = 0.2 if answer in SLOW else PATIENCE
+    assert alike(scene.ask_in(colour, [new] * 5), 503)
+    assert alike(scene.ask_in(colour, [old, new] * 5)[1::2], 503)  # the back-off or the budget
+    assert alike(scene.ask_in(colour, [old] * 5), 200)
+    scene.source._timeout = PATIENCE
+    scene.publish(published(2))
+    scene.clock.pass_by(31)
+    assert alike(scene.ask_in(colour, [new] * 5), 200)
+    assert scene.ask(old) == 401
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@each_replaced
+def test_a_bad_signature_is_a_401_once_a_refetch_has_ended_well(scene: Scene, how: str, colour: str) -> None:
+    published, kid = REPLACED[how]
+    scene.publish(published(1))
+    scene.guard.warm()
+    assert alike(scene.ask_each_in(colour, [named(2, kid)] * 9, scene.settle), 401)
+    assert scene.fetches == 3
+    scene.publish(document({}, 500))
+    assert alike(scene.ask_each_in(colour, [named(2, kid)] * 9, scene.settle), 401)  # nobody is asked: no fault
+    assert scene.fetches == 3
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("kid", ["k1", "strange", ABSENT])
+def test_a_token_that_would_be_refused_anyway_stays_a_401_while_the_provider_is_down(
+    warm: Scene, kid: object, colour: str
+) -> None:
+    warm.publish(document({}, 500))
+    for attempts in (0, 1):  # while one could be made, and in the back-off after it
+        for claims in ({"iss": "https://other.example"}, {"exp": 1}):
+            presented = T({"kid": kid}, signer(number=2), **claims)
+            assert alike(warm.ask_in(colour, [presented] * 3), 401)
+        assert warm.fetches == 1 + attempts
+        assert warm.ask_one_in(colour, named(2, kid)) == 503
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -133,10 +197,11 @@ def test_a_removed_key_is_gone_after_the_refresh(warm: Scene, colour: str) -> No
     assert alike(warm.ask_in(colour, [token(2)] * 5), 200)
 
 
-def test_one_unusable_key_takes_nothing_down_and_is_reported(scene: Scene) -> None:
+@pytest.mark.parametrize("colour", COLOURS)
+def test_one_unusable_key_takes_nothing_down_and_is_reported(scene: Scene, colour: str) -> None:
     odd = [{"kty": "AKP", "alg": "unheard-of", "pub": "AA"}, {"kty": "RSA", "n": "!", "e": "AQAB"}, 7, None]
     scene.publish({"keys": [*odd, *keys(1)["keys"]]})
-    assert scene.ask(token(1)) == 200
+    assert alike(scene.ask_in(colour, [token(1)] * 5), 200)
     assert len(scene.source.status()["skipped"]) == len(odd)
 
 

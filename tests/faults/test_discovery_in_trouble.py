@@ -153,13 +153,19 @@ def test_keys_that_moved_while_no_token_asked_are_found_within_an_hour(found: Sc
     assert (found.ask(token(1)), found.ask(token(2))) == (401, 200)
 
 
-def test_metadata_that_cannot_be_had_when_it_is_looked_at_again_costs_nothing(found: Scene) -> None:
-    spoil(found, "500")
-    for _ in range(8):
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("trouble", ["500", "reset", "slow drip", "hangs"])
+def test_metadata_that_cannot_be_had_when_it_is_looked_at_again_costs_nothing(
+    found: Scene, trouble: str, colour: str
+) -> None:
+    spoil(found, trouble)
+    for _ in range(9):
         found.clock.pass_by(500)
-        assert found.ask(token(1)) == 200
+        assert found.ask_one_in(colour, token(1)) == 200
         assert found.settle()["fetches"]["failed"] == 0
     assert found.provider.count(METADATA) > 1
+    found.clock.pass_by(5000)  # past the stale bound, so that a request waits
+    assert found.ask_one_in(colour, token(1)) == 200
 
 
 def test_metadata_that_names_another_issuer_later_changes_nothing(found: Scene) -> None:

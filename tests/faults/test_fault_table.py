@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,27 @@ from pathlib import Path
 from tests.documents import tables, text_of
 
 TABLE = "docs/reference/fault-table.md"
-TESTS = {
-    name
-    for path in Path(__file__).parent.glob("test_*.py")
-    for name in re.findall(r"^(?:async )?def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
-}
+
+
+def _tests(path: Path) -> Iterator[tuple[str, str]]:
+    """The tests in a module: each name, with its text."""
+    source = path.read_text(encoding="utf-8")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield node.name, ast.get_source_segment(source, node) or ""
+
+
+TESTS = {name: text for path in Path(__file__).parent.glob("test_*.py") for name, text in _tests(path)}
+SERVED = re.compile(r"\b(?:scene|warm|found|secure|provider): |\bProvider\(|\bserving\(|\bWorkers\(|\bcreate_server\(")
+REPLACED = re.compile(r"def (?:send|_fetch)\(self")
+WRAPPED = re.compile(r"\btransport\.send\(")
+
+
+def on_a_socket(text: str) -> bool:
+    """Whether a test has a server, and asks it."""
+    return bool(SERVED.search(text)) and (not REPLACED.search(text) or bool(WRAPPED.search(text)))
+
+
 ROWS = (
     *("cold start under 200 concurrent requests", "rotation under load", "rotation inside the cool-down"),
     *("1,000 random kids, provider up", "1,000 random kids, provider down, answering 500 or 429"),
@@ -41,7 +58,8 @@ def test_every_row_is_shown_by_tests_that_exist() -> None:
 
 def test_the_table_has_every_row_that_was_promised() -> None:
     assert set(ROWS) <= {row for row, _ in rows()}
-    assert "tests/faults/test_state_machine.py" in text_of(TABLE)
+    for machine in ("test_state_machine.py", "test_introspection_state_machine.py"):
+        assert f"tests/faults/{machine}" in text_of(TABLE)
 
 
 def test_the_eleven_rules_of_a_fetch_are_in_their_order() -> None:
@@ -49,9 +67,17 @@ def test_the_eleven_rules_of_a_fetch_are_in_their_order() -> None:
     assert numbers == [str(number) for number in range(1, 12)]
 
 
+def test_the_tests_without_a_socket_are_those_that_the_page_names() -> None:
+    section = text_of(TABLE).partition("## Without a socket")[2]
+    named = {
+        "test_" + item.replace(" ", "_") for item in re.findall(r"^- ([a-z0-9 ]+?)(?: \(|$)", section, re.MULTILINE)
+    }
+    assert named == {name for _, names in rows() for name in names if not on_a_socket(TESTS[name])}
+
+
 def test_every_module_of_fault_tests_is_in_the_table() -> None:
     shown = {name for _, names in rows() for name in names}
     for path in Path(__file__).parent.glob("test_*.py"):
-        names = set(re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE))
+        names = {name for name, _ in _tests(path)}
         others = {"test_fault_table.py", "test_issuer_store.py"}  # the table is about guards, not about issuers
         assert not names or names & shown or path.name in others, path.name

@@ -49,6 +49,19 @@ def test_keys_are_fresh_for_what_the_answer_says_within_a_minute_and_an_hour(
     assert scene.settle()["state"] == "fresh"
 
 
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("date", ["", "yesterday"])
+@pytest.mark.parametrize(("expires", "age"), [(1200, 1200), (86400, 3600), (-5, 60)])
+def test_expires_without_a_date_counts_from_when_the_answer_came(
+    provider: Provider, expires: int, age: float, date: str, colour: str
+) -> None:
+    scene = Scene(provider)
+    moment = format_datetime(datetime.now(UTC) + timedelta(seconds=expires), usegmt=True)
+    scene.publish(document(keys(1), Expires=moment, **({"Date": date} if date else {})))
+    assert scene.ask_one_in(colour, token()) == 200
+    assert 0.72 * (age - 30) <= float(scene.source.status()["next_refresh"] or 0) <= 0.8 * age  # a slow machine
+
+
 @pytest.mark.parametrize("age", [10.0, 86400.0])
 def test_an_age_that_is_given_counts_as_it_is_whatever_the_answer_says(provider: Provider, age: float) -> None:
     scene = Scene(provider, max_age=age)
