@@ -46,6 +46,10 @@ class KeySet:
         """Whether `kid` can be a name of a key here: a token without one names every key, and so it is with the set."""
         return kid is None or kid in self._by_kid or not self._by_kid
 
+    def names(self, kid: str | None) -> bool:
+        """Whether `kid` is the name of a key here."""
+        return kid in self._by_kid
+
     def fitting(self, algorithm: str, kid: str | None, *, listed: bool) -> list[VerificationKey]:
         """The keys to try for a header, at most MAX_TRIED: those of its kid, else those that have no name."""
         wanted = algorithm, kid, listed

@@ -60,9 +60,10 @@ class SignatureCheck:
         refusal = self.keys.refusal(seen)
         if refusal is None:
             return
-        if isinstance(refusal, AuthorityUnavailable):
+        outage = isinstance(refusal, AuthorityUnavailable)
+        if outage:
             before_refetching()  # no outage makes a token better that would be refused anyway
-        elif seen.knows(jws.header.kid):
+        if self._is_bad_signature(jws, seen, outage):
             raise BadSignature(self._unverified)
         try:
             raise refusal
@@ -78,10 +79,18 @@ class SignatureCheck:
         return False
 
     def _others(self, jws: CompactJWS, seen: KeySet, arrival: int) -> Flow[KeySet]:
-        # Where the issuer cannot be asked nobody knows whether it has replaced a key, under whatever name: a 503.
         try:
             return (yield from self.keys.missing(arrival, lambda keys: keys is not seen))
-        except UnknownKey:
-            if seen.knows(jws.header.kid):
+        except (UnknownKey, AuthorityUnavailable) as refusal:
+            if self._is_bad_signature(jws, seen, isinstance(refusal, AuthorityUnavailable)):
                 raise BadSignature(self._unverified) from None
             raise
+
+    def _is_bad_signature(self, jws: CompactJWS, seen: KeySet, outage: bool) -> bool:
+        """Whether the key of `jws` is told from its header and known, so that its signature is what is wrong.
+
+        Without a name it may be a new one, which nobody can tell in an outage; a new key under an old name is rare, and
+        a forgery is none the less a forgery while the issuer is down.
+        """
+        kid = jws.header.kid
+        return seen.names(kid) if outage else seen.knows(kid)
