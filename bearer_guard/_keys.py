@@ -51,10 +51,10 @@ class KeySource:
         raise NotImplementedError
 
     def refusal(self, seen: KeySet) -> UnknownKey | AuthorityUnavailable | None:
-        """What `missing` would raise for a token that comes now, and that `seen` does not verify; None where other keys
-        are at hand, on their way, or may be asked for. Every token of a stranger asks this: it must cost little.
+        """What `missing` would raise for a token that comes now and that `seen` does not verify; None where only
+        `missing` can tell. Every token of a stranger comes by here: it must cost little.
         """
-        raise NotImplementedError
+        return None
 
     def status(self) -> SourceStatus:
         raise NotImplementedError

@@ -306,6 +306,32 @@ def test_waiters_give_up_at_the_deadline_though_nothing_ends_the_attempt(provide
     stuck.set()
 
 
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("presented", [token(kid="strange"), token(2, kid="k1")], ids=["unknown kid", "bad signature"])
+@pytest.mark.parametrize("step", [0.0, -100.0], ids=["keys past their age", "fresh keys"])
+def test_a_token_joins_no_attempt_that_has_outlived_its_deadline(
+    warm: Scene, step: float, presented: str, colour: str
+) -> None:
+    stuck = threading.Event()
+
+    class Stuck:
+        def send(self, request: object) -> Any:
+            stuck.wait(PATIENCE)
+            raise OSError
+
+    warm.source._transport, warm.source._timeout = Stuck(), 0.05
+    warm.clock.pass_by(500)
+    assert warm.ask_one_in(colour, token()) == 200
+    warm.clock.pass_by(step)
+    attempt = warm.source._attempts().under_way
+    assert attempt is not None
+    eventually(lambda: time.monotonic() >= attempt.deadline)
+    assert warm.ask_one_in(colour, presented) == 503
+    assert warm.source.status()["fetches"] == {"begun": 2, "succeeded": 1, "failed": 1}
+    assert warm.ask_one_in(colour, token()) == 200
+    stuck.set()
+
+
 def test_a_process_that_sat_idle_waits_once_for_fresh_keys(warm: Scene) -> None:
     warm.publish(keys(2))
     warm.clock.pass_by(1201)
