@@ -44,8 +44,8 @@ class Flight(Question):
 
     __slots__ = ("answer", "failure", "future")
 
-    def __init__(self, key: bytes, deadline: float) -> None:
-        super().__init__(key, deadline)
+    def __init__(self, key: bytes, deadline: float, *, nobodys: bool = False) -> None:
+        super().__init__(key, deadline, nobodys=nobodys)
         self.future: Future[None] = Future()
         self.future.set_running_or_notify_cancel()
         self.answer: Answer | None = None
@@ -98,34 +98,42 @@ class Answers:
         with kept.lock:
             return self._find(kept, key, now, self._grace if in_trouble else 0.0)
 
-    def board(self, key: bytes, now: float, deadline: float) -> tuple[Flight, bool]:
+    def board(
+        self, key: bytes, now: float, deadline: float, *, nobodys: bool = False, follows: bool = False
+    ) -> tuple[Flight, bool]:
         """The flight that brings the answer, or has brought it meanwhile, and whether the caller is to fly it.
 
         One that has outlived its deadline is not waited for any more: the caller flies another. In known trouble nobody
         is made to wait for others: the flight has failed before it began, unless it is to find out how things are.
+        `nobodys` and `follows` are as in `Question` and `Trouble.begin`.
         """
         kept = self._process.here()
         with kept.lock:
             moment = self._clock()
             kept.trouble.give_up_overdue(moment)
             flying = kept.flights.get(key)
-            if flying is not None and time.monotonic() < flying.deadline and not kept.trouble.concerns(key):
+            flies = flying is not None and not flying.future.done() and time.monotonic() < flying.deadline
+            if flying is not None and flies and (follows or not kept.trouble.concerns(key)):
                 return flying, False
-            flight = Flight(key, deadline)
+            flight = Flight(key, deadline, nobodys=nobodys)
             flight.answer = self._find(kept, key, now, 0.0)
             if flight.answer is not None:
                 return flight, False
-            if (wait := kept.trouble.wait(key, moment)) > 0:
+            wait = (kept.trouble.wait_of_nobodys if nobodys else kept.trouble.wait)(key, moment)
+            if wait > 0 and not follows:
                 flight.failure = Failure(str(kept.trouble.error), wait)
                 return flight, False
             kept.flights[key] = flight
-            kept.trouble.begin(flight)
+            kept.trouble.begin(flight, follows=follows)
             kept.counts["begun"] += 1
             return flight, True
 
     def land(self, flight: Flight, *, remember: bool = True) -> bool:
         """End a flight, with what it brought; whether a question about nobody's token must follow (`Trouble.fail`)."""
         kept, key, unclear = self._process.here(), flight.key, False
+        if flight.answer is None and flight.failure is None:
+            self._abandon(kept, flight)
+            return False
         with kept.lock:
             moment = self._clock()
             if flight.answer is not None:
@@ -135,16 +143,23 @@ class Answers:
                     (kept.inactive if yes else kept.active).pop(key, None)
                 kept.trouble.succeed(flight, moment)
                 kept.counts["succeeded"] += 1
-            elif flight.failure is not None:
+            if flight.failure is not None:
                 unclear = kept.trouble.fail(flight, moment, flight.failure)
                 flight.failure = kept.trouble.told(flight.failure, key, moment)
                 kept.counts["failed"] += 1
-            else:
-                kept.trouble.abandon(flight)
             if kept.flights.get(key) is flight:
                 del kept.flights[key]
         flight.future.set_result(None)
         return unclear
+
+    def _abandon(self, kept: _Kept, flight: Flight) -> None:
+        """End a flight that nobody flies any more. Without the lock, of which this very thread may be the holder: the
+        garbage collector ends coroutines that nobody finished wherever it happens to come round.
+        """
+        kept.trouble.abandon(flight)
+        if kept.flights.get(flight.key) is flight:
+            kept.flights.pop(flight.key, None)
+        flight.future.set_result(None)
 
     def known(self) -> Known:
         """What is known of the endpoint, and how many questions were asked, were answered, and were not."""
@@ -153,10 +168,13 @@ class Answers:
             now, trouble = self._clock(), kept.trouble
             trouble.give_up_overdue(now)
             age = None if trouble.answered_at is None else max(0.0, now - trouble.answered_at)
-            return Known(trouble.state(now), age, trouble.next_question(now), trouble.error, dict(kept.counts))
+            return Known(trouble.state(), age, trouble.next_question(now), trouble.error, dict(kept.counts))
 
     def _find(self, kept: _Kept, key: bytes, now: float, grace: float) -> Answer | None:
         active, inactive = kept.active.get(key), kept.inactive.get(key)
+        for known, cache in ((active, kept.active), (inactive, kept.inactive)):
+            if known is not None and now - known.at < -_SLACK:  # the clock stepped back: never to count again
+                cache.pop(key, None)
         if active is not None and active.alive(now) and -_SLACK <= now - active.at < self._positive + grace:
             return active
         if inactive is not None and -_SLACK <= now - inactive.at < self._negative:

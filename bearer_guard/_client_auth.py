@@ -11,21 +11,26 @@ import re
 import secrets
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar, get_args
 from urllib.parse import quote_plus
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ._errors import AuthorityUnavailable
-from ._flow import Call, Flow
+from ._flow import ExchangeFailed, Flow
 from ._jose import ASYMMETRIC, UnusableKey, load_jwk, public_jwk, sign
 from ._jws import compact
+from ._workers import Workers
 
 Method: TypeAlias = Literal["basic", "basic_raw", "post", "private_key_jwt", "bearer", "none"]
 METHODS: Final[tuple[str, ...]] = get_args(Method)
 
 Secret: TypeAlias = str | Callable[[], str]
 
+T = TypeVar("T")
+
+_TOO_LATE: Final = "was not done in time"
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_LIFETIME: Final = 60
 _WITH_SECRET: Final = ("basic", "basic_raw", "post", "bearer")
@@ -47,8 +52,9 @@ class ClientAuthentication:
     `basic` url-encodes both halves as RFC 6749 §2.3.1 wants, `basic_raw` does not, for servers that do not decode them;
     `post` puts them into the form; `bearer` sends the secret as a bearer token; `private_key_jwt` signs an assertion
     for `assertion_audience`, the authorization server's issuer identifier, with `private_key`, a PEM text.
-    `client_secret` may be a callable that fetches it, asked for each request, in a worker thread where there is an
-    event loop. Use `authentication_problems` before constructing.
+    `client_secret` may be a callable that fetches it, asked for each request. That, and signing, is done in a worker
+    thread: neither holds an event loop up, or a caller beyond its deadline. Use `authentication_problems` before
+    constructing.
     """
 
     def __init__(
@@ -65,21 +71,22 @@ class ClientAuthentication:
         self.client_id = client_id
         self._secret = client_secret
         self._audience = assertion_audience
+        self._workers: Final = Workers()
         self._key: tuple[Any, str] | None = None
         if private_key is not None:
             self._key = _signing_key(private_key, algorithm)
 
-    def present(self, form: Mapping[str, str], now: float) -> Flow[Presented]:
+    def present(self, form: Mapping[str, str], now: float, deadline: float) -> Flow[Presented]:
         """The header fields and the form of a request that this client makes at `now` (a NumericDate).
 
-        Raises AuthorityUnavailable when a callable brings no secret that can be sent.
+        Raises AuthorityUnavailable when a callable brings no secret that can be sent, before `deadline` (real time).
         """
         fields = dict(form)
         if self.method in _WITH_SECRET:
-            secret = yield from self._fetched()
+            secret = yield from self._fetched(deadline)
             return self._with_secret(secret, fields)
         if self._key is not None:
-            assertion = self._assertion(*self._key, now)
+            assertion = yield from self._done(partial(self._assertion, *self._key, now), deadline, "signing")
             fields |= {"client_assertion_type": _ASSERTION_TYPE, "client_assertion": assertion}
             return Presented({}, fields, (assertion,))
         if self.client_id is not None:
@@ -98,16 +105,26 @@ class ClientAuthentication:
         credentials = b64encode(":".join(halves).encode()).decode("ascii")
         return Presented({"Authorization": f"Basic {credentials}"}, fields, (credentials, secret, halves[1]))
 
-    def _fetched(self) -> Flow[str]:
+    def _fetched(self, deadline: float) -> Flow[str]:
         if not callable(self._secret):
             return str(self._secret)
-        try:
-            secret: object = yield Call(self._secret, None)
-        except Exception as failure:
-            raise AuthorityUnavailable(f"client_secret: the callable raised {type(failure).__name__}") from failure
+        fetch = self._secret
+        (secret,) = yield from self._done(lambda: (fetch(),), deadline, "client_secret: the callable")
         if problem := _secret_problem(self.method, secret):
             raise AuthorityUnavailable(f"client_secret: the callable returned what {problem}")
         return str(secret)
+
+    def _done(self, act: Callable[[], T], deadline: float, what: str) -> Flow[T]:
+        def named() -> T:
+            try:
+                return act()
+            except Exception as failure:
+                raise ExchangeFailed(f"raised {type(failure).__name__}") from failure
+
+        try:
+            return (yield from self._workers.outcome(named, deadline))
+        except ExchangeFailed as failure:
+            raise AuthorityUnavailable(f"{what} {_TOO_LATE if failure.__cause__ is None else failure}") from failure
 
     def _assertion(self, key: Any, algorithm: str, now: float) -> str:
         header = {"alg": algorithm, "typ": "client-authentication+jwt"}

@@ -66,7 +66,7 @@ class Grant:
 
         `deadline` is real time, as `time.monotonic` counts it.
         """
-        presented = yield from self._authentication.present(self._parameters, self._wall_clock())
+        presented = yield from self._authentication.present(self._parameters, self._wall_clock(), deadline)
         content_type, body = self._encoded(presented.form)
         request = Request(
             method="POST",

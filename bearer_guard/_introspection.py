@@ -27,7 +27,7 @@ from ._flow import Flow, Transport
 from ._introspector import Introspector
 from ._keys import KeySource
 from ._policy import REQUIRED, audience_problems, claim_name_problems, leeway_problems
-from ._questions import Questions, key_of
+from ._questions import NOBODYS_TOKEN, Questions, key_of
 from ._signed_answer import SignedAnswer
 from ._token import AccessToken
 from ._transport import HTTPTransport, transport_problems
@@ -131,6 +131,8 @@ class IntrospectionVerifier(Verifier):
             raise MalformedToken(f"token longer than {MAX_TOKEN_LENGTH} characters", reason="token_too_long")
         if not token.isascii():
             raise MalformedToken("not ASCII")
+        if token == NOBODYS_TOKEN:  # what it is asked about says how things are: no request may
+            raise InactiveToken("it is nobody's")
         now = self._clock()
         key = key_of(token)
         answer = self._answers.find(key, now)

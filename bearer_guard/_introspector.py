@@ -19,19 +19,23 @@ from ._freshness import retry_after
 from ._refused_grant import words_of
 from ._signed_answer import MEDIA_TYPE, SignedAnswer
 from ._strict import json_object
-from ._trouble import Failure
 
-_OF_ITSELF: Final = frozenset({401, 404, 405, 407, 408, 425, 429, 502, 503, 504})
-"""Statuses by which an endpoint speaks of itself or of its client: no token makes it say so."""
 _OF_THE_CLIENT: Final = frozenset({"invalid_client", "unauthorized_client"})  # RFC 6749 §5.2, with 400 as well
+_OF_A_TOKEN: Final = frozenset({400, 403, 422})
+"""Statuses by which some endpoints speak of the token, where RFC 7662 §2.2 wants `active` to be false."""
 
 
 class Unanswered(Exception):
-    """A question that brought no answer which may be used; `failure` says why, and whose trouble it may be."""
+    """A question that brought no answer which may be used; the message is safe to log.
 
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.problem)
-        self.failure = failure
+    `retry_after` is for how many seconds the endpoint asks to be left alone; `minds_the_token` says that it was
+    reached, knows its client, and dislikes what it was asked about.
+    """
+
+    def __init__(self, problem: str, *, retry_after: float = 0.0, minds_the_token: bool = False) -> None:
+        super().__init__(problem)
+        self.retry_after = retry_after
+        self.minds_the_token = minds_the_token
 
 
 class Introspector:
@@ -56,7 +60,7 @@ class Introspector:
         """
         try:
             form = {"token": token, "token_type_hint": "access_token"}
-            presented = yield from self._authentication.present(form, now)
+            presented = yield from self._authentication.present(form, now, deadline)
             request = Request(
                 method="POST",
                 url=self.endpoint,
@@ -70,19 +74,17 @@ class Introspector:
             )
             response: Response = yield Send(request, self._transport)
             return (yield from self._members(response, now, deadline))
-        except ExchangeFailed as failure:
-            raise Unanswered(Failure(str(failure))) from failure
+        except (ExchangeFailed, ValueError) as failure:
+            raise Unanswered(str(failure)) from failure
         except AuthorityUnavailable as failure:  # what it tells to wait is not what this endpoint asks for
-            raise Unanswered(Failure(failure.detail)) from failure
-        except ValueError as failure:
-            raise Unanswered(Failure(str(failure), of_token=True)) from failure
+            raise Unanswered(failure.detail) from failure
 
     def _members(self, response: Response, now: float, deadline: float) -> Flow[Mapping[str, Any]]:
         status = response.status
         if status != 200:
-            of_token = status not in _OF_ITSELF and words_of(response.body, ())[0] not in _OF_THE_CLIENT
-            wait = retry_after(response.headers, datetime.now(UTC))
-            raise Unanswered(Failure(f"status {status}", wait, of_token))
+            minds_the_token = status in _OF_A_TOKEN and words_of(response.body, ())[0] not in _OF_THE_CLIENT
+            wait = retry_after(response.headers, datetime.now(UTC)) if status in (429, 503) else 0.0
+            raise Unanswered(f"status {status}", retry_after=wait, minds_the_token=minds_the_token)
         if self.signed is not None:
             return (yield from self.signed.members(response, now, deadline))
         return json_object(response.body)

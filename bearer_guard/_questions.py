@@ -26,6 +26,9 @@ NOBODYS_TOKEN: Final = "bearer_guard-is-anybody-there"
 """What is asked about where no token of a request can tell how things are. No server has issued it, and the no is not
 remembered."""
 
+_SLOW: Final = 1.0
+"""Seconds of real time after which a question has kept its caller waiting; half of a shorter deadline."""
+
 _logger: Final = logging.getLogger("bearer_guard")
 
 
@@ -49,7 +52,7 @@ class Questions:
         """What the endpoint says of a token that is not remembered. Raises AuthorityUnavailable."""
         deadline = time.monotonic() + self._timeout
         while True:
-            flight, flying = self._answers.board(key, now, deadline)
+            flight, flying = self._answers.board(key, now, deadline, nobodys=token == NOBODYS_TOKEN)
             if flying:
                 kept = self._answers.find(key, now, in_trouble=True) if flight.probes else None
                 if kept is not None:
@@ -58,13 +61,13 @@ class Questions:
                 try:
                     yield from self._fly(token, flight, now)
                 finally:
-                    self._land(token, flight)
+                    self._land(flight)
             elif flight.answer is None and flight.failure is None:
                 yield Join(flight.future, deadline)
             if flight.answer is not None:
                 return flight.answer
             if flight.failure is not None or not flight.future.done():
-                return self._served_in_trouble(key, now, flight.failure or Failure("no answer in time"))
+                return self._served_in_trouble(key, flight.failure or Failure("no answer in time"))
             # else it was abandoned with the request that flew it, and this one takes its turn
 
     def rouse(self) -> None:
@@ -90,27 +93,31 @@ class Questions:
         }
 
     def _fly(self, token: str, flight: Flight, now: float) -> Flow[None]:
+        began = time.monotonic()
         try:
             members = yield from self._introspector.ask(token, now, flight.deadline)
             flight.answer = Answer(members if members.get("active") is True else None, now)
         except Unanswered as unanswered:
-            of_token = unanswered.failure.of_token and token != NOBODYS_TOKEN
-            flight.failure = unanswered.failure._replace(of_token=of_token)
+            if flight.nobodys and unanswered.minds_the_token:
+                flight.answer = Answer(None, now)  # the endpoint was reached, and knows its client
+                return
+            slow = time.monotonic() - began >= min(_SLOW, self._timeout / 2)
+            flight.failure = Failure(str(unanswered), unanswered.retry_after, slow)
 
-    def _land(self, token: str, flight: Flight) -> None:
-        if self._answers.land(flight, remember=token != NOBODYS_TOKEN):
-            self._begin_nobodys()
+    def _land(self, flight: Flight) -> None:
+        if self._answers.land(flight, remember=not flight.nobodys):
+            self._begin_nobodys(follows=True)
 
-    def _served_in_trouble(self, key: bytes, now: float, failure: Failure) -> Answer:
-        answer = self._answers.find(key, now, in_trouble=True)
+    def _served_in_trouble(self, key: bytes, failure: Failure) -> Answer:
+        answer = self._answers.find(key, self._clock(), in_trouble=True)
         if answer is None:
             detail = f"introspection at {self._introspector.endpoint}: {failure.problem}"
             raise AuthorityUnavailable(detail, retry_after=failure.retry_after)
         return answer
 
-    def _begin_nobodys(self) -> None:
-        now = self._clock()
-        flight, flying = self._answers.board(key_of(NOBODYS_TOKEN), now, time.monotonic() + self._timeout)
+    def _begin_nobodys(self, *, follows: bool = False) -> None:
+        now, deadline = self._clock(), time.monotonic() + self._timeout
+        flight, flying = self._answers.board(key_of(NOBODYS_TOKEN), now, deadline, nobodys=True, follows=follows)
         if flying:
             self._begin(NOBODYS_TOKEN, flight, now)
 
@@ -119,14 +126,14 @@ class Questions:
         try:
             _thread.start_new_thread(self._work, (token, flight, now))
         except RuntimeError:
-            flight.failure = Failure("no thread can be started")
-            self._land(token, flight)
+            flight.failure = Failure("no thread can be started", 1.0)
+            self._land(flight)
 
     def _work(self, token: str, flight: Flight, now: float) -> None:
         try:
             run(self._fly(token, flight, now), IO)
         except BaseException as failure:  # whatever it is, this thread ends here, and the next one must not try at once
-            flight.failure = Failure(f"unexpected {type(failure).__name__}")
+            flight.failure = Failure(f"unexpected {type(failure).__name__}", 1.0)
         if flight.failure is not None:  # no refusal tells of it
             _logger.warning("no answer from %s: %s", self._introspector.endpoint, flight.failure.problem)
-        self._land(token, flight)
+        self._land(flight)

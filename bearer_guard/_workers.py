@@ -16,24 +16,26 @@ from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
 from threading import Lock
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from ._flow import ExchangeFailed, Flow, Join, Request, Response, Transport, arun, run
 from ._io import IO
+
+T = TypeVar("T")
 
 MOST: Final = 64
 """Exchanges under way at a time, of one transport in one process."""
 
 
 class _Job:
-    __slots__ = ("done", "exchange", "failure", "response")
+    __slots__ = ("act", "done", "failure", "result")
 
-    def __init__(self, exchange: Callable[[], Response]) -> None:
-        self.exchange = exchange
+    def __init__(self, act: Callable[[], Any]) -> None:
+        self.act = act
         self.done: Future[None] = Future()
         self.done.set_running_or_notify_cancel()
-        self.response: Response | None = None
-        self.failure: ExchangeFailed | None = None
+        self.result: Any = None
+        self.failure = ExchangeFailed("no complete answer in time")
 
 
 class _Crew:
@@ -46,29 +48,33 @@ class _Crew:
         self.threads = 0
 
     def forget(self, job: _Job) -> None:
+        """Without the lock, of which this very thread may be the holder: the garbage collector ends coroutines that
+        nobody finished wherever it happens to come round.
+        """
         if not job.done.done():
-            with self.lock, suppress(ValueError):
+            with suppress(ValueError):
                 self.waiting.remove(job)
 
 
 class Workers:
-    """Makes exchanges in threads. Safe to share between threads, event loops and across a fork."""
+    """Does in threads what may block. Safe to share between threads, event loops and across a fork."""
 
     def __init__(self) -> None:
         self._crew = _Crew()
 
-    def outcome(self, exchange: Callable[[], Response], deadline: float) -> Flow[Response]:
-        """What `exchange` returns before `deadline` (real time). Raises ExchangeFailed."""
+    def outcome(self, act: Callable[[], T], deadline: float) -> Flow[T]:
+        """What `act` returns before `deadline` (real time). Raises ExchangeFailed, whatever `act` raises."""
         context = copy_context()  # what instruments a client finds its way by
-        job = _Job(lambda: context.run(exchange))
+        job = _Job(lambda: context.run(act))
         self._begin(job)
         try:
             yield Join(job.done, deadline)
         finally:
             self._crew.forget(job)  # one that nobody waits for any more and nobody has begun
-        if job.response is not None:
-            return job.response
-        raise job.failure or ExchangeFailed("no complete answer in time")
+        if job.result is None:
+            raise job.failure
+        result: T = job.result
+        return result
 
     def _begin(self, job: _Job) -> None:
         crew = self._crew
@@ -118,12 +124,13 @@ class Threaded:
 def _work(crew: _Crew) -> None:
     while True:
         with crew.lock:
-            if not crew.waiting:
+            try:
+                job = crew.waiting.popleft()
+            except IndexError:
                 crew.threads -= 1
                 return
-            job = crew.waiting.popleft()
         try:
-            job.response = job.exchange()
+            job.result = job.act()
         except ExchangeFailed as failure:
             job.failure = failure
         except Exception as failure:

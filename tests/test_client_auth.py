@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from base64 import b64decode
 from typing import Any
 
@@ -30,7 +31,7 @@ def pem(key: Any) -> str:
 
 def presented(method: str, client_id: str | None = "api", **options: Any) -> Presented:
     authentication = ClientAuthentication(method=method, client_id=client_id, **options)
-    return run(authentication.present({"a": "b"}, NOW), IO)
+    return run(authentication.present({"a": "b"}, NOW, time.monotonic() + 20), IO)
 
 
 def problems(**options: Any) -> list[str]:
@@ -118,11 +119,11 @@ def test_a_callable_is_asked_each_time_and_never_on_the_thread_of_an_event_loop(
     authentication = ClientAuthentication(method="post", client_id="api", client_secret=fetch)
 
     async def main() -> list[str]:
-        return [(await arun(authentication.present({}, NOW), IO)).form["client_secret"] for _ in range(2)]
+        return [(await arun(authentication.present({}, NOW, time.monotonic() + 20), IO)).form["client_secret"] for _ in range(2)]
 
     assert asyncio.run(main()) == ["secret1", "secret2"]
     assert threading.get_ident() not in threads
-    assert run(authentication.present({}, NOW), IO).form["client_secret"] == "secret3"
+    assert run(authentication.present({}, NOW, time.monotonic() + 20), IO).form["client_secret"] == "secret3"
 
 
 @pytest.mark.parametrize(

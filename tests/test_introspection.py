@@ -24,7 +24,7 @@ from bearer_guard import (
     RemoteJWKSet,
 )
 from bearer_guard._credentials import MAX_TOKEN_LENGTH
-from bearer_guard._flow import ExchangeFailed, Request, Response
+from bearer_guard._flow import Request, Response
 from bearer_guard._questions import key_of
 from tests.endpoint import Asked, Endpoint, reply
 from tests.faults.scene import landed
@@ -263,13 +263,16 @@ def test_a_cancelled_question_that_was_to_find_out_leaves_the_next_one_to_do_so(
     assert verifier.status()["fetches"] == {"begun": 3, "succeeded": 1, "failed": 1}
 
 
+RESTING = Response(status=503, headers={"retry-after": "1"}, body=b"{}")
+
+
 class Faltering(Patient):
-    """Its first exchange fails, and the second one never ends, unless it is cancelled."""
+    """It wants to be left alone at first, and its second exchange never ends, unless it is cancelled."""
 
     async def asend(self, request: Request) -> Response:
         if self.number == 0:
             self.number += 1
-            raise ExchangeFailed("down")
+            return RESTING
         self.number += 1
         if self.number == 2:
             await anyio.sleep_forever()
@@ -279,7 +282,7 @@ class Faltering(Patient):
 def test_a_question_that_is_lost_while_it_was_to_find_out_counts_as_failed(clock: Clock) -> None:
     transport = LostLater()
     verifier = introspecting("https://id.example.com/i", transport=transport, timeout=0.1, clock=clock)
-    with pytest.raises(AuthorityUnavailable, match="down"):
+    with pytest.raises(AuthorityUnavailable, match="status 503"):
         verifier.verify("token")
     clock.now += 1
     with ThreadPoolExecutor(1) as threads:
@@ -298,12 +301,12 @@ def test_a_question_that_is_lost_while_it_was_to_find_out_counts_as_failed(clock
 
 
 class LostLater(Lost):
-    """Its first exchange fails, and the second one keeps no deadline."""
+    """It wants to be left alone at first, and its second exchange keeps no deadline."""
 
     def send(self, request: Request) -> Response:
         if not self.timeouts:
             self.timeouts.append(request.timeout)
-            raise ExchangeFailed("down")
+            return RESTING
         self.timeouts.append(request.timeout)
         if len(self.timeouts) == 2:
             self.begun.set()
@@ -320,7 +323,9 @@ class Bugs:
         self.calls += 1
         if self.calls == 1:
             return Response(status=200, body=b'{"active":true,"aud":"https://api.example","sub":"u1"}')
-        raise ExchangeFailed("down") if self.calls == 2 else ZeroDivisionError
+        if self.calls == 2:
+            return RESTING
+        raise ZeroDivisionError
 
 
 def test_a_bug_where_nobody_waits_for_it_is_logged_and_followed_by_the_back_off(
@@ -384,9 +389,6 @@ def test_a_revocation_is_noticed_at_once_when_the_trouble_is_over(
     gated.answer = reply({}, 500)
     assert verifier.verify("token").subject == "u1"
     gated.answer = reply({"active": False})
-    clock.now += 1
-    assert verifier.verify("token").subject == "u1"  # while it is asked about, beside this request
-    landed(verifier)
     with pytest.raises(InactiveToken):
         verifier.verify("token")
     gated.answer = reply({}, 500)

@@ -152,7 +152,7 @@ def test_an_outage_of_the_introspection_endpoint_makes_no_process_unready_and_it
 ) -> None:
     scene = Introspected(provider)
     scene.guard.warm()
-    scene.publish(document({}, 503))
+    scene.publish(document({}, 503, Retry_After="1"))
     assert scene.ask("token") == 503
     for _ in range(9):
         reply = answer(scene.guard, Call())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from bearer_guard._trouble import Failure, Question, Trouble
 
 A, B, C = b"a", b"b", b"c"
-DOWN, ODD = Failure("down"), Failure("status 500", of_token=True)
+SLOW, QUICK, RESTING = Failure("no answer in time", slow=True), Failure("status 500"), Failure("status 429", 1)
 SOON = 10.0
 
 
@@ -17,8 +19,15 @@ def begun(trouble: Trouble, key: bytes, *, timeout: float = SOON) -> Question:
     return question
 
 
-def failed(trouble: Trouble, key: bytes, failure: Failure, now: float) -> None:
-    trouble.fail(begun(trouble, key), now, failure)
+def followed(trouble: Trouble) -> Question:
+    """The question about nobody's token, after one that took too long."""
+    question = Question(b"nobody's", time.monotonic() + SOON, nobodys=True)
+    trouble.begin(question, follows=True)
+    return question
+
+
+def failed(trouble: Trouble, key: bytes, failure: Failure, now: float) -> bool:
+    return trouble.fail(begun(trouble, key), now, failure)
 
 
 def waits(trouble: Trouble, now: float) -> list[bool]:
@@ -34,99 +43,105 @@ def test_without_trouble_nothing_is_held_back_and_nothing_finds_out() -> None:
 
 def test_a_failure_holds_everybody_back_and_then_one_question_finds_out() -> None:
     trouble = Trouble()
-    failed(trouble, A, DOWN, 0)
+    failed(trouble, A, SLOW, 0)
     assert waits(trouble, 0.7) == [True] * 3
     assert waits(trouble, 1) == [False] * 3
     probe = begun(trouble, B)
     assert probe.probes
     assert waits(trouble, 1) == [True] * 3
     assert SOON - 1 < trouble.wait(C, 1) <= SOON
-    trouble.fail(probe, 1, DOWN)
+    trouble.fail(probe, 1, SLOW)
     assert 1.5 <= trouble.wait(C, 1) <= 2
     probe = begun(trouble, C)
     trouble.succeed(probe, 3)
     assert waits(trouble, 3) == [False] * 3
     assert trouble.error is None
-    failed(trouble, A, DOWN, 4)
+    failed(trouble, A, SLOW, 4)
     assert trouble.wait(A, 4) <= 1
 
 
-def test_what_may_be_owed_to_a_token_holds_it_back_alone_for_longer_and_longer() -> None:
+@pytest.mark.parametrize("failure", [QUICK, Failure("down")])
+def test_a_quick_failure_holds_nobody_back_and_is_known(failure: Failure) -> None:
     trouble = Trouble()
+    assert not failed(trouble, A, failure, 0)
+    assert waits(trouble, 0) == [False] * 3
+    assert trouble.error == failure.problem
+    trouble.succeed(begun(trouble, B), 0)
+    assert trouble.error is None
+
+
+def test_whatever_comes_back_quickly_ends_what_a_slow_question_began() -> None:
+    trouble = Trouble()
+    failed(trouble, A, SLOW, 0)
+    failed(trouble, B, QUICK, 1)
+    assert waits(trouble, 1) == [False] * 3
+    assert trouble.error == "status 500"
+
+
+def test_a_slow_question_is_followed_by_one_about_nobodys_token_and_no_other_failure_is() -> None:
+    trouble = Trouble()
+    together = [begun(trouble, key) for key in (A, B)]
+    assert [trouble.fail(question, 0, SLOW) for question in together] == [True, False]
+    assert not trouble.fail(followed(trouble), 0, SLOW)
+    assert failed(trouble, C, SLOW, 1)
+    assert not failed(Trouble(), A, RESTING, 0)
+
+
+def test_a_slow_question_about_nobodys_token_bears_out_what_it_followed() -> None:
+    trouble = Trouble()
+    failed(trouble, A, SLOW, 0)
+    follows = followed(trouble)
+    assert not follows.probes
+    assert waits(trouble, 0) == [True] * 3
+    trouble.fail(follows, 0, SLOW)
+    assert 0.75 <= trouble.wait(C, 0) <= 1
+
+
+@pytest.mark.parametrize("error", [None, QUICK])
+def test_a_quick_question_about_nobodys_token_ends_it_and_then_slow_ones_hold_back_their_own_token(
+    error: Failure | None,
+) -> None:
+    trouble = Trouble()
+    failed(trouble, A, SLOW, 0)
+    if error is None:
+        trouble.succeed(followed(trouble), 0)
+    else:
+        trouble.fail(followed(trouble), 0, error)
+    assert waits(trouble, 0) == [False] * 3
     now = 0.0
-    for longest in (1, 2, 4, 8, 16, 30, 30):
-        failed(trouble, A, ODD, now)
+    for longest in (1, 2, 4, 8):
+        assert failed(trouble, A, SLOW, now)
         assert waits(trouble, now) == [True, False, False]
         assert 0.75 * longest <= trouble.wait(A, now) <= longest
         now += longest
-    assert begun(trouble, A).probes
-    assert waits(trouble, now) == [True, False, False]
-    assert not begun(trouble, B).probes
+    assert failed(trouble, B, SLOW, now)
+    assert waits(trouble, now) == [False, True, False]
+    trouble.fail(followed(trouble), now, SLOW)
+    assert waits(trouble, now) == [True] * 3
+    assert trouble.wait(C, now) <= 1
+    assert not trouble.fail(begun(trouble, C), 60, SLOW) or waits(trouble, 60) == [True] * 3
 
 
-def test_the_plain_failure_of_another_token_makes_it_everybodys_trouble_that_begins_now() -> None:
+def test_a_slow_token_is_no_news_in_everybodys_trouble() -> None:
     trouble = Trouble()
-    for now in (0.0, 1.0, 3.0, 7.0):
-        failed(trouble, A, ODD, now)
-    assert not trouble.fail(begun(trouble, B), 8, DOWN)
-    assert waits(trouble, 8) == [True] * 3
-    assert waits(trouble, 9) == [False] * 3
-    failed(trouble, B, DOWN, 9)
-    assert 1.5 <= trouble.wait(C, 9) <= 2
-
-
-def test_the_odd_answer_to_another_token_holds_that_one_back_and_leaves_it_to_nobodys_whose_trouble_it_is() -> None:
-    trouble = Trouble()
-    assert not trouble.fail(begun(trouble, A), 0, ODD)
-    assert not trouble.fail(begun(trouble, A), 1, ODD)
-    assert trouble.fail(begun(trouble, B), 1, ODD)
-    assert waits(trouble, 1) == [False, True, False]
-    assert trouble.wait(B, 1) <= 1
-
-
-def test_an_odd_answer_neither_ends_nor_prolongs_everybodys_trouble() -> None:
-    trouble = Trouble()
-    failed(trouble, A, DOWN, 0)
-    for _ in range(5):
-        assert trouble.fail(begun(trouble, B), 1, ODD)
-        assert waits(trouble, 1) == [False] * 3
-        assert trouble.error == "down"
-    failed(trouble, C, DOWN, 1)
-    assert 1.5 <= trouble.wait(A, 1) <= 2
-
-
-def test_the_same_tokens_plain_failure_makes_it_everybodys_too() -> None:
-    trouble = Trouble()
-    failed(trouble, A, ODD, 0)
-    failed(trouble, A, DOWN, 1)
-    assert waits(trouble, 1) == [True] * 3
-    assert trouble.wait(C, 1) <= 1
-
-
-def test_an_answer_about_another_token_between_two_odd_ones_keeps_the_endpoint_open() -> None:
-    trouble = Trouble()
-    failed(trouble, A, ODD, 0)
-    trouble.succeed(begun(trouble, B), 0)
-    failed(trouble, C, ODD, 0)
-    assert waits(trouble, 0) == [False, False, True]
+    trouble.succeed(followed(trouble), 0)
+    failed(trouble, A, RESTING, 0)
+    assert not failed(trouble, B, SLOW, 1)
+    assert waits(trouble, 1) == [False] * 3
 
 
 def test_questions_that_fail_together_make_one_failure() -> None:
     trouble = Trouble()
     questions = [begun(trouble, b"%d" % number) for number in range(200)]
     for question in questions:
-        trouble.fail(question, 5, DOWN)
+        trouble.fail(question, 5, SLOW)
     assert 0.75 <= trouble.wait(A, 5) <= 1
-    odd = Trouble()
-    for question in [begun(odd, A) for _ in range(200)]:
-        odd.fail(question, 5, ODD)
-    assert 0.75 <= odd.wait(A, 5) <= 1
 
 
 def test_one_of_them_may_still_ask_to_be_left_alone() -> None:
     trouble = Trouble()
     first, second = begun(trouble, A), begun(trouble, B)
-    trouble.fail(first, 0, DOWN)
+    trouble.fail(first, 0, SLOW)
     trouble.fail(second, 0, Failure("status 429", 20))
     assert trouble.wait(C, 0) == 20
 
@@ -134,7 +149,7 @@ def test_one_of_them_may_still_ask_to_be_left_alone() -> None:
 def test_an_answer_to_an_earlier_question_ends_the_trouble_too() -> None:
     trouble = Trouble()
     earlier = begun(trouble, A)
-    failed(trouble, B, DOWN, 0)
+    failed(trouble, B, SLOW, 0)
     trouble.succeed(earlier, 0)
     assert waits(trouble, 0) == [False] * 3
 
@@ -152,16 +167,16 @@ def test_but_not_when_the_endpoint_has_asked_to_be_left_alone() -> None:
 def test_a_failure_from_before_the_end_of_the_trouble_makes_no_new_one() -> None:
     trouble = Trouble()
     slow = begun(trouble, A)
-    failed(trouble, B, DOWN, 0)
+    failed(trouble, B, SLOW, 0)
     trouble.succeed(begun(trouble, C), 1)
-    trouble.fail(slow, 5, DOWN)
+    trouble.fail(slow, 5, SLOW)
     assert waits(trouble, 5) == [False] * 3
     assert trouble.error is None
 
 
 def test_an_abandoned_question_leaves_finding_out_to_the_next_one() -> None:
     trouble = Trouble()
-    failed(trouble, A, DOWN, 0)
+    failed(trouble, A, SLOW, 0)
     trouble.abandon(begun(trouble, B))
     assert waits(trouble, 1) == [False] * 3
     probe = begun(trouble, C)
@@ -172,7 +187,7 @@ def test_an_abandoned_question_leaves_finding_out_to_the_next_one() -> None:
 
 def test_one_that_outlives_its_deadline_has_failed_and_its_late_answer_still_counts() -> None:
     trouble = Trouble()
-    failed(trouble, A, DOWN, 0)
+    failed(trouble, A, SLOW, 0)
     lost = begun(trouble, B, timeout=-1)
     trouble.give_up_overdue(1)
     assert trouble.error == "no answer in time"
@@ -197,17 +212,20 @@ def test_a_clock_that_steps_back_locks_nobody_out() -> None:
 
 def test_the_states() -> None:
     trouble = Trouble()
-    assert (trouble.state(0), trouble.next_question(0)) == ("unavailable", 0)
+    assert (trouble.state(), trouble.next_question(0)) == ("unavailable", 0)
     failed(trouble, A, Failure("x", 20), 0)
-    assert (trouble.state(5), trouble.next_question(5)) == ("unavailable", 15)
+    assert (trouble.state(), trouble.next_question(5)) == ("unavailable", 15)
     trouble.succeed(begun(trouble, A), 20)
-    assert (trouble.state(20), trouble.next_question(20)) == ("fresh", None)
-    failed(trouble, A, ODD, 20)
-    assert (trouble.state(20), trouble.state(21)) == ("cooling_down", "fresh")
-    failed(trouble, B, DOWN, 21)
-    assert (trouble.state(21), trouble.state(99)) == ("stale", "stale")
+    assert (trouble.state(), trouble.next_question(20)) == ("fresh", None)
+    failed(trouble, A, QUICK, 20)
+    assert (trouble.state(), trouble.next_question(20)) == ("stale", 0)
+    trouble.succeed(followed(trouble), 20)
+    failed(trouble, A, SLOW, 20)
+    assert trouble.state() == "cooling_down"
+    trouble.fail(followed(trouble), 21, SLOW)
+    assert trouble.state() == "stale"
     probe = begun(trouble, B)
-    assert trouble.state(22) == "refreshing"
-    trouble.fail(probe, 22, DOWN)
-    assert trouble.state(22) == "stale"
-    assert Trouble(answered_at=5.0).state(9) == "fresh"
+    assert trouble.state() == "refreshing"
+    trouble.fail(probe, 22, SLOW)
+    assert trouble.state() == "stale"
+    assert Trouble(answered_at=5.0).state() == "fresh"

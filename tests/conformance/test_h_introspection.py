@@ -220,16 +220,13 @@ TROUBLE = {
 
 
 @pytest.mark.parametrize("answer", TROUBLE.values(), ids=TROUBLE)
-def test_H05_INT_3_trouble_at_the_endpoint_is_503_and_nothing_is_remembered(
-    answer: Any, clock: Clock, present: Any
-) -> None:
+def test_H05_INT_3_trouble_at_the_endpoint_is_503_and_nothing_is_remembered(answer: Any, present: Any) -> None:
     with Endpoint(answer) as server:
-        guard = guarding(server, clock=clock)
+        guard = guarding(server)
         assert present(guard).kind == DOWN
         assert guard.status()["sources"][0]["state"] == "unavailable"
         assert guard.status()["sources"][0]["last_error"]
         server.answer = reply(ACTIVE)
-        clock.now += 1
         assert present(guard).kind == OK
         assert len(server.asked) == 2
         assert guard.status()["sources"][0]["fetches"] == {"begun": 2, "succeeded": 1, "failed": 1}
@@ -354,12 +351,11 @@ def test_H08_a_no_counts_for_its_own_short_time(endpoint: Endpoint, clock: Clock
     assert present(guard).kind == OK
 
 
-def test_H08_trouble_is_never_remembered_as_a_no(endpoint: Endpoint, clock: Clock, present: Any) -> None:
-    guard = guarding(endpoint, clock=clock)
+def test_H08_trouble_is_never_remembered_as_a_no(endpoint: Endpoint, present: Any) -> None:
+    guard = guarding(endpoint)
     endpoint.answer = reply({}, 500)
     assert [present(guard).kind for _ in range(2)] == [DOWN, DOWN]
     endpoint.answer = reply(ACTIVE)
-    clock.now += 1
     assert present(guard).kind == OK
 
 

@@ -17,6 +17,7 @@ import trio
 from bearer_guard import AuthorityUnavailable, RemoteJWKSet
 from bearer_guard._flow import run
 from bearer_guard._io import IO
+from bearer_guard._questions import NOBODYS_TOKEN
 from tests.faults.provider import (
     PATIENCE,
     Answer,
@@ -75,9 +76,9 @@ def test_an_endpoint_in_trouble_is_a_503_in_bounded_time_and_a_200_when_it_is_ba
     began = time.monotonic()
     assert alike(scene.ask_in(colour, ["token"] * 10, 10), 503)
     assert time.monotonic() - began < 8
-    status = scene.guard.status()
-    assert status["sources"][0]["last_error"]
-    assert status["sources"][0]["fetches"]["failed"] == scene.questions >= 1
+    status = scene.settle()
+    assert status["last_error"]
+    assert status["fetches"]["failed"] == scene.questions >= 1
     assert provider.count("/elsewhere") == 0
     scene.publish(GOOD)
     scene.clock.pass_by(30)
@@ -170,26 +171,22 @@ def test_with_stale_if_error_a_yes_never_serves_past_its_exp_and_a_no_serves_nob
 
 # Known trouble: nobody waits for it, and one question finds out whether it is over
 
-OF_ITSELF = {
+QUICK: dict[str, Behaviour] = {
     "401": document({"error": "invalid_client"}, 401),
-    "400 to the client": document({"error": "invalid_client"}, 400),
     "404": document({}, 404),
     "429": document({}, 429),
     "502": document({}, 502),
     "503": document({}, 503),
-    "hangs": None,
     "reset": reset,
     "silence": silence,
-}
-"""What no token can make an endpoint say."""
-OF_A_TOKEN = {
     "400": document({"error": "invalid_request"}, 400),
-    "403": document({}, 403),
     "500": document({}, 500),
     "HTML": Answer(b"<!doctype html>", headers={"Content-Type": "text/html"}),
     "active twice": Answer(b'{"active": false, "active": true}'),
 }
-"""What may be owed to the very token that was asked about."""
+"""Trouble that costs nobody any time."""
+RESTING = document({}, 503, Retry_After="1")
+"""An endpoint that asks to be left alone."""
 
 
 def tokens(number: int = 50) -> list[str]:
@@ -197,16 +194,29 @@ def tokens(number: int = 50) -> list[str]:
 
 
 @each_colour
-@pytest.mark.parametrize("answer", OF_ITSELF)
+@pytest.mark.parametrize("answer", QUICK)
+def test_trouble_that_is_told_at_once_holds_nobody_back(provider: Provider, answer: str, colour: str) -> None:
+    scene = Introspected(provider)
+    scene.publish(QUICK[answer])
+    assert alike(scene.ask_in(colour, tokens(5)), 503)
+    assert scene.questions == 5
+    scene.publish(GOOD)
+    assert alike(scene.ask_in(colour, tokens(5)), 200)
+    assert scene.questions == 10
+
+
+@each_colour
+@pytest.mark.parametrize("answer", [RESTING, document({}, 429, Retry_After="1"), None], ids=["503", "429", "hangs"])
 def test_in_known_trouble_nobody_is_asked_and_everybody_is_told_at_once(
-    provider: Provider, answer: str, colour: str
+    provider: Provider, answer: Answer | None, colour: str
 ) -> None:
-    scene = Introspected(provider, timeout=0.3 if answer == "hangs" else PATIENCE)
-    scene.publish(OF_ITSELF[answer] or provider.hang)
+    scene = Introspected(provider, timeout=PATIENCE if answer else 0.3)
+    scene.publish(answer or provider.hang)
     assert scene.ask_in(colour, ["first"]) == [503]
     scene.clock.pass_by(0.7)
     assert alike(scene.ask_in(colour, ["first", *tokens()]), 503)
-    assert scene.questions == 1
+    scene.settle()
+    assert scene.questions == (1 if answer else 2)  # a slow one is followed by one about nobody's token
     scene.publish(GOOD)
     scene.clock.pass_by(0.3)
     assert scene.ask_in(colour, ["first"]) == [200]
@@ -214,60 +224,29 @@ def test_in_known_trouble_nobody_is_asked_and_everybody_is_told_at_once(
 
 
 @each_colour
-@pytest.mark.parametrize("answer", OF_A_TOKEN)
-def test_an_odd_answer_holds_its_token_back_and_everybody_when_it_is_nobodys_fault(
-    provider: Provider, answer: str, colour: str
-) -> None:
-    scene = Introspected(provider)
-    scene.publish(OF_A_TOKEN[answer])
-    assert scene.ask_in(colour, ["odd"]) == [503]
-    scene.publish(GOOD)
-    scene.clock.pass_by(0.7)
-    assert scene.ask_in(colour, ["odd"]) == [503]
-    assert alike(scene.ask_in(colour, tokens()), 200)
-    assert scene.questions == 51
-    scene.clock.pass_by(60)
-    scene.publish(OF_A_TOKEN[answer])
-    assert [scene.ask_in(colour, [one]) for one in ("odd", "second")] == [[503], [503]]
-    provider.wait_for(54, INTROSPECTION)  # by now a question about nobody's token is on its way
-    assert scene.settle()["state"] == "stale"
-    assert alike(scene.ask_in(colour, tokens()), 503)
-    assert scene.questions == 54
-    scene.publish(GOOD)
-    scene.clock.pass_by(1)
-    assert scene.ask_in(colour, ["odd"]) == [200]
+def test_a_strangers_slow_tokens_make_nobody_else_wait(provider: Provider, colour: str) -> None:
+    scene = Introspected(provider, timeout=0.4)
 
+    def slow_for_the_strange(connection: socket.socket, asked: Asked) -> None:
+        if b"strange" in asked.body:
+            provider.hang(connection, asked)
+        else:
+            connection.sendall(GOOD.octets())
 
-@each_colour
-def test_a_strangers_tokens_that_get_odd_answers_close_the_endpoint_to_nobody(provider: Provider, colour: str) -> None:
-    scene = Introspected(provider)
-    for number in range(20):
-        scene.publish(document({}, 500))
+    scene.publish(slow_for_the_strange)
+    assert scene.ask_in(colour, ["strange-0"]) == [503]
+    assert scene.settle()["state"] == "fresh"  # by a question about nobody's token
+    assert scene.ask_in(colour, ["good-0"]) == [200]
+    for number in range(1, 4):
         assert scene.ask_in(colour, [f"strange-{number}"]) == [503]
-        scene.publish(GOOD)
-        assert scene.ask_in(colour, [f"good-{number}"]) == [200]
-
-
-def strange_to_the_strange(connection: socket.socket, asked: Asked) -> None:
-    """Answers 500 about every strange token, and properly about all others, nobody's among them."""
-    connection.sendall((document({}, 500) if b"strange" in asked.body else GOOD).octets())
+        assert scene.ask_in(colour, [f"good-{number}"]) == [200]  # also while nobody knows yet
 
 
 @each_colour
-def test_strange_tokens_alone_neither_close_the_endpoint_nor_keep_it_closed(provider: Provider, colour: str) -> None:
+def test_nobodys_token_is_a_no_and_not_asked_about(provider: Provider, colour: str) -> None:
     scene = Introspected(provider)
-    scene.publish(strange_to_the_strange)
-    strange = [f"strange-{number}" for number in range(20)]
-    assert alike(scene.ask_in(colour, strange), 503)
-    assert scene.settle()["state"] in ("fresh", "cooling_down")
-    assert scene.ask_in(colour, ["good"]) == [200]
-    scene.publish(document({}, 503))
-    assert scene.ask_in(colour, ["good-too"]) == [503]
-    scene.publish(strange_to_the_strange)
-    scene.clock.pass_by(1)
-    assert scene.ask_in(colour, strange[:1]) == [503]
-    assert scene.settle()["state"] == "fresh"
-    assert scene.ask_in(colour, ["good-too"]) == [200]
+    assert scene.ask_in(colour, [NOBODYS_TOKEN]) == [401]
+    assert scene.questions == 0
 
 
 @each_colour
@@ -275,7 +254,7 @@ def test_the_back_off_of_questions_grows_from_one_second_to_thirty_and_an_answer
     provider: Provider, colour: str
 ) -> None:
     scene = Introspected(provider)
-    scene.publish(document({}, 503))
+    scene.publish(RESTING)
     assert scene.ask_in(colour, ["token"]) == [503]
     for asked, longest in enumerate((1, 2, 4, 8, 16, 30, 30), start=1):
         scene.clock.pass_by(longest * 0.74)
@@ -287,7 +266,7 @@ def test_the_back_off_of_questions_grows_from_one_second_to_thirty_and_an_answer
     scene.publish(GOOD)
     scene.clock.pass_by(30.001)
     assert scene.ask_in(colour, ["token"]) == [200]
-    scene.publish(document({}, 503))
+    scene.publish(RESTING)
     assert scene.ask_in(colour, ["another"]) == [503]
     scene.publish(GOOD)
     scene.clock.pass_by(1)
@@ -320,7 +299,7 @@ def test_when_the_back_off_is_over_one_question_finds_out_and_the_others_are_tol
     provider: Provider, colour: str
 ) -> None:
     scene = Introspected(provider, timeout=PATIENCE)
-    scene.publish(reset)
+    scene.publish(RESTING)
     assert scene.ask("token") == 503
     scene.publish(GOOD)
     scene.clock.pass_by(1)
@@ -337,7 +316,7 @@ def test_when_the_back_off_is_over_one_question_finds_out_and_the_others_are_tol
 @each_colour
 def test_a_crowd_that_comes_when_the_back_off_is_over_makes_one_question(provider: Provider, colour: str) -> None:
     scene = Introspected(provider)
-    scene.publish(document({}, 503))
+    scene.publish(RESTING)
     assert scene.ask_in(colour, ["token"]) == [503]
     scene.clock.pass_by(1)
     with provider.held(), ThreadPoolExecutor(1) as pool:
@@ -355,7 +334,7 @@ def test_with_stale_if_error_nobody_waits_in_known_trouble_not_even_to_find_out(
     scene = Introspected(provider, timeout=PATIENCE, stale_if_error=100.0)
     held = tokens(10)
     assert alike(scene.ask_in(colour, held), 200)
-    scene.publish(document({}, 503))
+    scene.publish(RESTING)
     scene.clock.pass_by(60)
     assert scene.ask_in(colour, held[:1]) == [200]
     assert scene.questions == 11
@@ -380,7 +359,7 @@ def test_with_stale_if_error_a_revocation_is_learnt_by_the_question_that_nobody_
 ) -> None:
     scene = Introspected(provider, stale_if_error=100.0)
     assert scene.ask_in(colour, ["token"]) == [200]
-    scene.publish(document({}, 503))
+    scene.publish(RESTING)
     scene.clock.pass_by(60)
     assert scene.ask_in(colour, ["token"]) == [200]
     scene.publish(document({"active": False}))
@@ -410,7 +389,7 @@ def test_a_fork_in_known_trouble_finds_out_for_itself(provider: Provider) -> Non
 
 def test_a_fork_while_a_question_finds_out_holds_nobody_back(provider: Provider) -> None:
     scene = Introspected(provider)
-    scene.publish(document({}, 503))
+    scene.publish(RESTING)
     assert scene.ask("token") == 503
     scene.publish(GOOD)
     scene.clock.pass_by(1)
@@ -459,8 +438,8 @@ def test_keys_of_signed_answers_that_hang_are_waited_for_within_the_deadline_of_
     assert scene.ask_in(colour, ["token"]) == [503]
     assert time.monotonic() - began < 4  # the keys are given PATIENCE
     assert alike(scene.ask_in(colour, tokens()), 503)
-    assert scene.questions == 1
     assert "no answer yet" in scene.settle()["last_error"]
+    assert scene.questions == 2
     assert scene.settle()["next_refresh"] <= 1  # however long the keys may still take
 
 
@@ -506,14 +485,12 @@ def test_the_state_of_an_endpoint_is_what_is_known_of_it(provider: Provider, col
     scene.publish(document({}, 500))
     scene.clock.pass_by(5)
     assert scene.ask_in(colour, ["token"]) == [503]
-    assert known() == ("cooling_down", 5, True, True)
-    scene.clock.pass_by(1)
-    assert known() == ("fresh", 6, True, True)
+    assert known() == ("stale", 5, True, True)
+    assert scene.settle()["next_refresh"] == 0
+    scene.publish(RESTING)
     assert scene.ask_in(colour, ["another"]) == [503]
-    scene.settle()
-    assert known() == ("stale", 6, True, True)
     scene.clock.pass_by(1)
-    assert known() == ("stale", 7, True, True)
+    assert known() == ("stale", 6, True, True)
     scene.publish(GOOD)
     assert scene.ask_in(colour, ["token"]) == [200]
     assert known() == ("fresh", 0, True, False)
@@ -533,7 +510,7 @@ def test_warming_asks_whether_the_endpoint_answers(provider: Provider, colour: s
         with pytest.raises(AuthorityUnavailable, match="status 401"):
             warm()
     assert scene.questions == 1
-    scene.publish(document({"active": False}))
+    scene.publish(document({"error": "invalid_request"}, 400))  # which some say of a token that they do not know
     scene.clock.pass_by(1)
     for _ in range(3):
         warm()
