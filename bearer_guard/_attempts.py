@@ -82,12 +82,11 @@ class Attempts:
         """Seconds until an attempt may begin, 0 if it may now; `spends` says that a token asks for it."""
         if self.ended_at is not None and now < self.ended_at:
             self._step_back(now)
-        blocked = self._backoff.left(now)
-        if spends:
-            if len(self._fruitless) == REFETCH_BUDGET:
-                blocked = max(blocked, left(self._cooldown, self._fruitless[0], now))
-            if len(self._asked_for) == REFETCH_CEILING:
-                blocked = max(blocked, left(self._cooldown, self._asked_for[0], now))
+        blocked = self._backoff.left(now) if self._backoff.failures else 0.0
+        if spends and len(self._fruitless) == REFETCH_BUDGET:
+            blocked = max(blocked, left(self._cooldown, self._fruitless[0], now))
+        if spends and len(self._asked_for) == REFETCH_CEILING:
+            blocked = max(blocked, left(self._cooldown, self._asked_for[0], now))
         return blocked
 
     def begin(self, timeout: float, *, spends: bool) -> Attempt:

@@ -16,6 +16,8 @@ from ._errors import InvalidToken, MalformedToken
 from ._strict import b64url_decode, b64url_encode, json_object
 
 _DOT: Final = ord(".")
+_RESERVED: Final = frozenset({"crit", "b64", "zip", "cty"})
+"""Header parameters that say how the rest is to be read."""
 TOO_LONG: Final = f"token longer than {MAX_TOKEN_LENGTH} characters"
 
 
@@ -91,20 +93,26 @@ def parse(token: str, known: Mapping[bytes, Header] = MappingProxyType({})) -> C
 
 def read_header(members: dict[str, Any]) -> Header:
     """The header in these members. Unknown ones are ignored (RFC 7515 §4)."""
-    algorithm, kid, typ, content_type = members.get("alg"), members.get("kid"), members.get("typ"), members.get("cty")
-    if not isinstance(algorithm, str):
+    algorithm, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
+    if type(algorithm) is not str:
         raise MalformedToken("alg is not a string")
-    if "kid" in members and not isinstance(kid, str):
+    if type(kid) is not str and "kid" in members:
         raise MalformedToken("kid is not a string")
+    if not _RESERVED.isdisjoint(members):
+        _check_reserved(members)
+    if type(typ) is not str and "typ" in members:
+        raise InvalidToken("typ is not a string", reason="type_not_allowed")
+    return Header(algorithm, kid, None if typ is None else media_type(typ))
+
+
+def _check_reserved(members: dict[str, Any]) -> None:
+    content_type = members.get("cty")
     if "crit" in members:
         raise MalformedToken("crit names an extension that is not implemented (RFC 7515 §4.1.11)")
     if "b64" in members or "zip" in members:
         raise MalformedToken("the payload is not plain base64url (RFC 7797 §7)")
-    if "typ" in members and not isinstance(typ, str):
-        raise InvalidToken("typ is not a string", reason="type_not_allowed")
-    if "cty" in members and not (isinstance(content_type, str) and media_type(content_type) != "jwt"):
+    if not (isinstance(content_type, str) and media_type(content_type) != "jwt"):
         raise MalformedToken("a token nested in a token (RFC 7519 §5.2)")
-    return Header(algorithm, kid, None if typ is None else media_type(typ))
 
 
 def media_type(text: str) -> str:

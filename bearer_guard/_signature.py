@@ -22,19 +22,21 @@ class SignatureCheck:
         self.keys: Final = keys
         self._algorithms: Final = keys.algorithms if algorithms is None else frozenset(algorithms)
         self._listed: Final = algorithms is not None
+        self._allowed: Final = f"allowed: {', '.join(sorted(self._algorithms))}"
         self._unverified: Final = f"no key of {keys.name} that fits verifies it"
 
     def check_algorithm(self, jws: CompactJWS) -> None:
         """Raise InvalidToken unless the header names an algorithm that is allowed."""
         if jws.header.algorithm not in self._algorithms:
-            raise InvalidToken(f"allowed: {', '.join(sorted(self._algorithms))}", reason="algorithm_not_allowed")
+            raise InvalidToken(self._allowed, reason="algorithm_not_allowed")
 
     def keys_that_verify(
         self,
         jws: CompactJWS,
         tried: KeySet | None,
-        before_fetching: Callable[[], None],
-        before_refetching: Callable[[], None],
+        now: float,
+        before_fetching: Callable[[CompactJWS], None],
+        before_refetching: Callable[[CompactJWS, float], None],
     ) -> Flow[KeySet]:
         """Keys one of which verifies the signature of `jws`; those that were current, if any, were `tried` in vain.
 
@@ -44,25 +46,27 @@ class SignatureCheck:
         arrival = self.keys.arrival()
         keys = tried
         if keys is None:
-            before_fetching()
+            before_fetching(jws)
             keys = yield from self.keys.obtain()
             if self.verified(jws, keys):
                 return keys
-            self.check_refetch(jws, keys, before_refetching)
+            self.check_refetch(jws, keys, now, before_refetching)
         while True:
-            before_refetching()
+            before_refetching(jws, now)
             keys = yield from self._others(jws, keys, arrival)
             if self.verified(jws, keys):
                 return keys
 
-    def check_refetch(self, jws: CompactJWS, seen: KeySet, before_refetching: Callable[[], None]) -> None:
+    def check_refetch(
+        self, jws: CompactJWS, seen: KeySet, now: float, before_refetching: Callable[[CompactJWS, float], None]
+    ) -> None:
         """Raise as `keys_that_verify` would, where no keys but `seen`, which do not verify `jws`, are to be had now."""
         refusal = self.keys.refusal(seen)
         if refusal is None:
             return
         outage = isinstance(refusal, AuthorityUnavailable)
         if outage:
-            before_refetching()  # no outage makes a token better that would be refused anyway
+            before_refetching(jws, now)  # no outage makes a token better that would be refused anyway
         if self._is_bad_signature(jws, seen, outage):
             raise BadSignature(self._unverified)
         try:

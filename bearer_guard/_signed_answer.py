@@ -55,7 +55,8 @@ class SignedAnswer:
         try:
             jws = parse(response.body.decode("ascii").strip())
             self._signatures.check_algorithm(jws)
-            yield from _until(deadline, self._signatures.keys_that_verify(jws, None, lambda: None, lambda: None))
+            verified = self._signatures.keys_that_verify(jws, None, now, lambda _: None, lambda _, now: None)
+            yield from _until(deadline, verified)
             return self._read(jws, now)
         except (InvalidToken, ValueError) as failure:
             raise ValueError(f"the signed answer is not acceptable: {failure}") from failure

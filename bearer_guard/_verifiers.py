@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Iterable, Sequence
-from functools import partial
 from typing import Final, cast
 
 from ._cache import Entry, TokenCache
@@ -84,6 +83,7 @@ class JWTVerifier(Verifier):
         self._signatures: Final = SignatureCheck(policy.key_source(), policy.algorithms)
         self._rules: Final = policy.rules()
         self._types: Final = policy.accepted_types()
+        self._allowed_types: Final = f"allowed: {', '.join(sorted(map(str, self._types)))}"
         self._scope_claims: Final = policy.scope_claims
         self._shared_scopes: Final[dict[str, frozenset[str]]] = {}
         self._clock: Final = clock
@@ -116,13 +116,11 @@ class JWTVerifier(Verifier):
         if keys is not None:
             if signatures.verified(jws, keys):
                 return self._judged(token, jws, keys, now)
-            signatures.check_refetch(jws, keys, partial(self._check_worth, jws, now))
+            signatures.check_refetch(jws, keys, now, self._check_worth)
         return self._judged_by_others(token, jws, keys, now)
 
     def _judged_by_others(self, token: str, jws: CompactJWS, tried: KeySet | None, now: float) -> Flow[AccessToken]:
-        keys = yield from self._signatures.keys_that_verify(
-            jws, tried, partial(self._check_issuer, jws), partial(self._check_worth, jws, now)
-        )
+        keys = yield from self._signatures.keys_that_verify(jws, tried, now, self._check_issuer, self._check_worth)
         return self._judged(token, jws, keys, now)
 
     def _judged(self, token: str, jws: CompactJWS, keys: KeySet, now: float) -> AccessToken:
@@ -145,8 +143,7 @@ class JWTVerifier(Verifier):
 
     def _check_type(self, jws: CompactJWS) -> None:
         if jws.header.typ not in self._types:
-            allowed = ", ".join(sorted(str(typ) for typ in self._types))
-            raise InvalidToken(f"allowed: {allowed}", reason="type_not_allowed")
+            raise InvalidToken(self._allowed_types, reason="type_not_allowed")
 
     def _check_issuer(self, jws: CompactJWS) -> None:
         if not self._rules.trusts_issuer_of(jws.unverified_claims()):
