@@ -11,7 +11,7 @@ import pytest
 
 from bearer_guard._attempts import Attempts
 from tests.faults.provider import PATIENCE, Answer, Provider, document, tagged
-from tests.faults.scene import COLOURS, JWKS, Scene, alike, keys, token
+from tests.faults.scene import COLOURS, JWKS, METADATA, Scene, alike, keys, token
 
 DATE = "Mon, 23 Nov 2026 12:00:00 GMT"
 
@@ -142,12 +142,15 @@ def test_an_entity_tag_that_is_none_is_not_sent_back(provider: Provider, etag: s
     assert "if-none-match" not in provider.asked[-1].headers
 
 
-def test_after_a_failure_the_whole_is_asked_for_again(provider: Provider) -> None:
+@pytest.mark.parametrize("metadata", ["not asked for", "had", "not had"])
+def test_after_a_failure_the_whole_is_asked_for_again(provider: Provider, metadata: str) -> None:
     # Whoever answers 304 wrongly would otherwise keep removed keys alive.
-    scene = Scene(provider)
+    scene = Scene(provider, discovered=metadata != "not asked for")
     scene.publish(tagged(keys(1), '"one"', Cache_Control="max-age=600"))
     scene.guard.warm()
     scene.publish(document({}, 500))
+    if metadata == "not had":
+        provider.serve(METADATA, document({}, 500))
     scene.clock.pass_by(500)
     scene.ask(token())
     scene.settle()
@@ -155,6 +158,7 @@ def test_after_a_failure_the_whole_is_asked_for_again(provider: Provider) -> Non
     scene.clock.pass_by(2)
     scene.ask(token())
     scene.settle()
+    assert provider.count(METADATA) == (0 if metadata == "not asked for" else 2)
     assert scene.ask(token(2)) == 200
 
 
@@ -178,6 +182,17 @@ def test_the_budget_counts_from_the_end_of_an_attempt_whether_it_went_well_or_no
     warm.clock.pass_by(0.5)
     assert warm.ask(token(2)) == 200
     assert warm.fetches == 4
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_the_status_while_the_budget_is_spent_says_so(warm: Scene, colour: str) -> None:
+    for expected in ("fresh", "cooling_down"):
+        assert warm.ask_one_in(colour, token(kid="strange")) == 401
+        assert warm.source.status()["state"] == expected
+    warm.clock.pass_by(29.5)
+    assert warm.source.status()["state"] == "cooling_down"
+    warm.clock.pass_by(0.5)
+    assert warm.source.status()["state"] == "fresh"
 
 
 @pytest.mark.parametrize("colour", COLOURS)
