@@ -241,7 +241,9 @@ def test_a_token_that_came_while_an_attempt_was_under_way_is_worth_one_more(
     warm: Scene, colour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The answer was made before the key was published: it says nothing about a token that came after.
-    first, answered, came, arrival = threading.Event(), [], [], warm.source.arrival
+    first, arrival = threading.Event(), warm.source.arrival
+    answered: list[object] = []
+    came: list[int] = []
 
     def arriving() -> int:
         number = arrival()

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,7 @@ import pytest
 from bearer_guard import ConfigurationError, Guard, IntrospectionVerifier, JWTVerifier, RemoteJWKSet
 from bearer_guard._version import VERSION
 from tests.faults.authority import Authority
-from tests.faults.provider import PATIENCE, Provider, broken_off, document, head, huge, reset, silence
+from tests.faults.provider import PATIENCE, Provider, broken_off, document, full_queue, head, huge, reset, silence
 from tests.faults.proxy import ForwardProxy
 from tests.faults.scene import ACTIVE, COLOURS, INTROSPECTION, JWKS, METADATA, Callers, Clock, keys, together, token
 from tests.tokens import ISSUER, NOW, RESOURCE
@@ -229,13 +228,7 @@ def test_a_provider_that_takes_no_connection_is_a_503_after_two_seconds_whatever
         statuses = Api(way, url, timeout=PATIENCE).ask_in(colour, [token()])
         return statuses, time.monotonic() - began
 
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        for _ in range(8):  # more than the queue holds: from now on, whoever knocks is dropped
-            knocking = stack.enter_context(socket.socket())
-            knocking.setblocking(False)
-            knocking.connect_ex(listener.getsockname())
+    with full_queue() as url:
         calls = [partial(ask, way, colour) for way in ("keys", "introspection") for colour in COLOURS]
         for statuses, took in together(*calls):  # at the same time: each of them takes its two seconds
             assert statuses == [503]
