@@ -106,7 +106,8 @@ class RemoteJWKSet(RefreshedKeys):
         """The keys of `issuer`, whose metadata says where they are (RFC 8414, OpenID Connect Discovery).
 
         Takes the options of the class. The metadata's `issuer` must equal `issuer` exactly. Where the keys are is
-        looked up again after a failure, when a token names a key that is not there, and once in an hour.
+        looked up again after a failure, when a token names a key that is not there, and by the first refresh that
+        comes an hour after the last time.
         """
         return cls(issuer, **options, _issuer="" if issuer is None else issuer)
 

@@ -13,7 +13,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
@@ -255,6 +255,18 @@ def read_head(connection: socket.socket) -> tuple[bytes, bytes]:
         octets += more_from(connection)
     head, _, rest = octets.partition(b"\r\n\r\n")
     return head, rest
+
+
+@contextmanager
+def full_queue() -> Iterator[str]:
+    """The URL of a listener that accepts nobody, and whose queue is full: Linux then drops whoever knocks."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(8):  # more than the queue holds
+            knocking = stack.enter_context(socket.socket())
+            knocking.setblocking(False)
+            knocking.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def stop_listening(listener: socket.socket) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from bearer_guard._attempts import REFETCH_CEILING
 from tests.faults.provider import PATIENCE, Provider, document
-from tests.faults.scene import COLOURS, JWKS, Scene, alike, keys, together, token
+from tests.faults.scene import COLOURS, JWKS, Scene, alike, eventually, keys, together, token
 from tests.faults.test_bad_answers import BAD, SLOW
 from tests.tokens import ABSENT, T, jwk, signer
 
@@ -104,18 +104,18 @@ def test_the_same_kid_with_a_new_key_is_found_by_its_bad_signature(warm: Scene, 
     assert warm.ask(token(1)) == 401
 
 
-def test_a_bad_signature_verifies_nothing_again_when_the_refetch_brings_the_same_keys(warm: Scene) -> None:
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_bad_signature_verifies_nothing_again_when_the_refetch_brings_the_same_keys(warm: Scene, colour: str) -> None:
     before = warm.source.current()
-    assert warm.ask(token(2, kid="k1")) == 401
+    assert warm.ask_one_in(colour, token(2, kid="k1")) == 401
     assert warm.fetches == 2
     assert warm.source.current() is before
 
 
-def test_bad_signatures_and_unknown_kids_spend_one_budget(warm: Scene) -> None:
-    assert warm.ask(token(2, kid="k1")) == 401
-    assert warm.ask(token(kid="strange")) == 401
-    assert warm.ask(token(2, kid="k1")) == 401
-    assert warm.ask(token(kid="strange")) == 401
+@pytest.mark.parametrize("colour", COLOURS)
+def test_bad_signatures_and_unknown_kids_spend_one_budget(warm: Scene, colour: str) -> None:
+    presented = [token(2, kid="k1"), token(kid="strange")] * 2
+    assert warm.ask_each_in(colour, presented, lambda: None) == [401] * 4
     assert warm.fetches == 3
 
 
@@ -214,30 +214,41 @@ def test_one_unusable_key_takes_nothing_down_and_is_reported(scene: Scene, colou
     assert len(scene.source.status()["skipped"]) == len(odd)
 
 
-def test_equal_keys_in_another_order_are_the_same_keys(provider: Provider) -> None:
-    scene = Scene(provider)
+@pytest.mark.parametrize("colour", COLOURS)
+def test_equal_keys_in_another_order_are_the_same_keys(scene: Scene, colour: str) -> None:
     scene.publish(keys(1, 2, 3))
-    scene.guard.warm()
+    assert scene.ask_one_in(colour, token()) == 200
     before = scene.source.current()
     scene.publish(keys(3, 1, 2))
     scene.clock.pass_by(590)
-    assert scene.ask(token(2)) == 200
+    assert scene.ask_one_in(colour, token(2)) == 200
     assert scene.settle()["fetches"] == {"begun": 2, "succeeded": 2, "failed": 0}
     assert scene.source.current() is before
 
 
-def test_an_extra_member_that_differs_every_time_is_not_a_new_set(warm: Scene) -> None:
+@pytest.mark.parametrize("colour", COLOURS)
+def test_an_extra_member_that_differs_every_time_is_not_a_new_set(warm: Scene, colour: str) -> None:
     before = warm.source.current()
     for time in range(5):
         warm.publish({**keys(1), "generated_at": time})
-        assert warm.ask(token(kid=f"strange{time}")) == 401
+        assert warm.ask_one_in(colour, token(kid=f"strange{time}")) == 401
     assert warm.fetches == 3
     assert warm.source.current() is before
 
 
-def test_a_token_that_came_while_an_attempt_was_under_way_is_worth_one_more(warm: Scene) -> None:
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_token_that_came_while_an_attempt_was_under_way_is_worth_one_more(
+    warm: Scene, colour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The answer was made before the key was published: it says nothing about a token that came after.
-    first, answered = threading.Event(), []
+    first, arrival = threading.Event(), warm.source.arrival
+    answered: list[object] = []
+    came: list[int] = []
+
+    def arriving() -> int:
+        number = arrival()
+        came.append(number)
+        return number
 
     def old_keys_first(connection: object, asked: object) -> None:
         behaviour = document(keys(1)) if not answered else document(keys(1, 2))
@@ -245,13 +256,16 @@ def test_a_token_that_came_while_an_attempt_was_under_way_is_worth_one_more(warm
         first.wait(PATIENCE)
         connection.sendall(behaviour.octets())  # type: ignore[attr-defined]
 
+    monkeypatch.setattr(warm.source, "arrival", arriving)
     warm.publish(old_keys_first)
     with ThreadPoolExecutor(2) as pool:
-        stranger = pool.submit(warm.ask, token(kid="strange"))
+        stranger = pool.submit(warm.ask_one_in, colour, token(kid="strange"))
         warm.provider.wait_for(2, JWKS)
-        good = pool.submit(warm.ask, token(2))
+        good = pool.submit(warm.ask_one_in, colour, token(2))
+        eventually(lambda: len(came) == 2)
         first.set()
         assert (stranger.result(PATIENCE), good.result(PATIENCE)) == (401, 200)
+    assert came == [1, 2]
     assert warm.fetches == 3
 
 

@@ -24,6 +24,7 @@ import trio
 from tests.faults.authority import Authority
 from tests.faults.provider import PATIENCE, Asked, Provider, bomb, document
 from tests.faults.proxy import ForwardProxy
+from tests.faults.rows import CASES, Case, strangers
 from tests.faults.scene import JWKS, METADATA, OPENID, WALL_GAPS, Callers, Introspected, Scene, alike, keys, token
 from tests.faults.test_bad_answers import BAD, QUICK
 from tests.faults.test_discovery_in_trouble import BAD as BAD_METADATA
@@ -34,6 +35,8 @@ from tests.forks import in_child
 LONGEST = 0.005
 """Seconds of the loop thread's CPU, by `time.thread_time`: what other threads do, and waiting, does not count."""
 TRIES = 5
+HANDFUL = 50
+"""Tasks that are begun in one step."""
 METADATA_QUICK = ("500", "{}", "100 MB", "gzip bomb", "slow drip", "reset", "hangs", "redirect", "another issuer")
 
 
@@ -89,19 +92,32 @@ def watched() -> Iterator[Steps]:
 
 
 def ask(scene: Callers, colour: str, presented: list[str], steps: Steps) -> set[int]:
-    if colour == "asyncio":
-        return set(scene.ask_in("asyncio", presented))
+    """The statuses of these tokens, asked about at once; beginning a thousand tasks is no single step of ours."""
     statuses: set[int] = set()
 
     async def one(what: str) -> None:
         statuses.add(await scene.aask(what))
 
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            for what in presented:
-                nursery.start_soon(one, what)
+    async def in_asyncio() -> None:
+        asking = []
+        for what in presented:
+            asking.append(asyncio.create_task(one(what)))
+            if len(asking) % HANDFUL == 0:
+                await asyncio.sleep(0)
+        for task in asking:
+            await task
 
-    trio.run(main, instruments=[_TrioSteps(steps)])
+    async def in_trio() -> None:
+        async with trio.open_nursery() as nursery:
+            for place, what in enumerate(presented, start=1):
+                nursery.start_soon(one, what)
+                if place % HANDFUL == 0:
+                    await trio.lowlevel.checkpoint()
+
+    if colour == "asyncio":
+        asyncio.run(in_asyncio())
+    else:
+        trio.run(in_trio, instruments=[_TrioSteps(steps)])
     return statuses
 
 
@@ -175,6 +191,18 @@ in_each_loop = pytest.mark.parametrize("colour", ["asyncio", "trio"])
 
 
 @in_each_loop
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_row_of_the_table_costs_the_loop_nothing(case: Case, colour: str, least: Least) -> None:
+    strangers()
+
+    def measure(steps: Steps) -> None:
+        with Provider() as provider:
+            case.play(provider, lambda scene, presented: ask(scene, colour, presented, steps))
+
+    assert least(measure) <= LONGEST
+
+
+@in_each_loop
 @pytest.mark.parametrize("answer", QUICK)
 def test_a_refresh_that_fails_beside_requests_costs_the_loop_nothing(answer: str, colour: str, least: Least) -> None:
     def measure(steps: Steps) -> None:
@@ -208,7 +236,7 @@ def test_a_cold_start_a_rotation_and_a_large_set_cost_the_loop_nothing(colour: s
     def measure(steps: Steps) -> None:
         with Provider() as provider:
             scene = Scene(provider)
-            assert ask(scene, colour, [token()] * 50, steps) == {200}
+            assert ask(scene, colour, [token()] * 200, steps) == {200}
             scene.publish(keys(1, 2, *range(3, 50)))
             assert ask(scene, colour, [token(2)] * 50, steps) == {200}
             assert scene.fetches == 2
@@ -217,7 +245,9 @@ def test_a_cold_start_a_rotation_and_a_large_set_cost_the_loop_nothing(colour: s
 
 
 @in_each_loop
-@pytest.mark.parametrize("answer", ["500", "401", "HTML", "100 MB", "gzip bomb", "slow drip", "hangs", "reset"])
+@pytest.mark.parametrize(
+    "answer", ["500", "401", "429", "HTML", "100 MB", "gzip bomb", "slow drip", "hangs", "reset", "redirect"]
+)
 def test_introspection_in_trouble_costs_the_loop_nothing(answer: str, colour: str, least: Least) -> None:
     def measure(steps: Steps) -> None:
         with Provider() as provider:
@@ -250,16 +280,31 @@ def test_discovery_in_trouble_costs_the_loop_nothing(answer: str, colour: str, l
 
 @in_each_loop
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("wrong", ["authority", "host", "nothing"])
+@pytest.mark.parametrize("wrong", ["authority", "host", "expired", "nothing"])
 def test_tls_costs_the_loop_nothing(wrong: str, way: str, colour: str, least: Least, tmp_path: Path) -> None:
     ours, theirs = Authority(tmp_path), Authority(tmp_path, 1)
-    server = ours.server("other.example" if wrong == "host" else "127.0.0.1")
+    server = ours.server("other.example" if wrong == "host" else "127.0.0.1", expired=wrong == "expired")
     trust = (theirs if wrong == "authority" else ours).trust()
 
     def measure(steps: Steps) -> None:
         with serving(server) as provider:
             api = Api(way, provider.url, ssl_context=trust)
             assert ask(api, colour, [token()] * 30, steps) == {200 if wrong == "nothing" else 503}
+
+    assert least(measure) <= LONGEST
+
+
+@in_each_loop
+def test_metadata_that_leads_to_plain_http_costs_the_loop_nothing(colour: str, least: Least, tmp_path: Path) -> None:
+    ours = Authority(tmp_path)
+    server, trust = ours.server(), ours.trust()
+
+    def measure(steps: Steps) -> None:
+        with serving(server) as provider, serving() as plain:
+            provider.serve(METADATA, document({"issuer": provider.url, "jwks_uri": plain.url + JWKS}))
+            api = Api("discovery", provider.url, ssl_context=trust)
+            assert ask(api, colour, [token()] * 30, steps) == {503}
+            assert plain.asked == []
 
     assert least(measure) <= LONGEST
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.documents import tables, text_of
+from tests.faults.rows import CASES
 
 TABLE = "docs/reference/fault-table.md"
 
@@ -21,7 +22,9 @@ def _tests(path: Path) -> Iterator[tuple[str, str]]:
 
 
 TESTS = {name: text for path in Path(__file__).parent.glob("test_*.py") for name, text in _tests(path)}
-SERVED = re.compile(r"\b(?:scene|warm|found|secure|provider): |\bProvider\(|\bserving\(|\bWorkers\(|\bcreate_server\(")
+SERVED = re.compile(
+    r"\b(?:scene|warm|found|secure|provider): |\bProvider\(|\bserving\(|\bWorkers\(|\bcreate_server\(|\bfull_queue\("
+)
 REPLACED = re.compile(r"def (?:send|_fetch)\(self")
 WRAPPED = re.compile(r"\btransport\.send\(")
 
@@ -44,6 +47,28 @@ ROWS = (
 """What no edition of the table may lose."""
 
 
+BESIDE_A_LOOP = {
+    "cold start under 200 concurrent requests": "a cold start a rotation and a large set cost the loop nothing",
+    "500, HTML, `{}`, `[]`, 100 MB, gzip bomb, slow drip, connection reset, hangs, redirects; after warm": (
+        "a refresh that fails beside requests costs the loop nothing"
+    ),
+    "the same, cold": "a cold start that fails costs the loop nothing",
+    "a waiting caller cancelled": "callers that are cancelled cost the loop nothing",
+    "fork after construction and while a fetch is under way": "a forked child costs its loop nothing",
+    "clock stepping back": "a clock that steps costs the loop nothing",
+    "certificate of another authority, expired, or for another host": "tls costs the loop nothing",
+    "a proxy that refuses": "a proxy costs the loop nothing",
+    "discovery issuer mismatch": "discovery in trouble costs the loop nothing",
+    "metadata that is gone, wrong, endless or late": "discovery in trouble costs the loop nothing",
+    "metadata that leads to plain http": "metadata that leads to plain http costs the loop nothing",
+    "introspection endpoint down": "introspection in trouble costs the loop nothing",
+    "slow or hanging": "introspection in trouble costs the loop nothing",
+    "401, 500, 429, a redirect": "introspection in trouble costs the loop nothing",
+    "non-JSON, 100 MB, gzip bomb, reset": "introspection in trouble costs the loop nothing",
+}
+"""The rows that have a test of their own beside an event loop; all others are played from `tests.faults.rows`."""
+
+
 def rows() -> Iterator[tuple[str, list[str]]]:
     """(trouble or rule, the tests that show it)."""
     for first in ("trouble", "rule"):
@@ -60,6 +85,14 @@ def test_the_table_has_every_row_that_was_promised() -> None:
     assert set(ROWS) <= {row for row, _ in rows()}
     for machine in ("test_state_machine.py", "test_introspection_state_machine.py"):
         assert f"tests/faults/{machine}" in text_of(TABLE)
+
+
+def test_every_row_is_played_beside_an_event_loop() -> None:
+    troubles = [row[0] for row in tables(TABLE, "trouble")]
+    above = set(troubles[: troubles.index("any of the above beside an event loop")])
+    assert above == ({case.row for case in CASES} & set(above)) | set(BESIDE_A_LOOP)
+    missing = set(BESIDE_A_LOOP.values()) - {name.removeprefix("test_").replace("_", " ") for name in TESTS}
+    assert not missing
 
 
 def test_the_eleven_rules_of_a_fetch_are_in_their_order() -> None:

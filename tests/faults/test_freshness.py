@@ -11,7 +11,7 @@ import pytest
 
 from bearer_guard._attempts import Attempts
 from tests.faults.provider import PATIENCE, Answer, Provider, document, tagged
-from tests.faults.scene import COLOURS, JWKS, Scene, alike, keys, token
+from tests.faults.scene import COLOURS, JWKS, METADATA, Scene, alike, keys, token
 
 DATE = "Mon, 23 Nov 2026 12:00:00 GMT"
 
@@ -62,10 +62,13 @@ def test_expires_without_a_date_counts_from_when_the_answer_came(
     assert 0.72 * (age - 30) <= float(scene.source.status()["next_refresh"] or 0) <= 0.8 * age  # a slow machine
 
 
+@pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("age", [10.0, 86400.0])
-def test_an_age_that_is_given_counts_as_it_is_whatever_the_answer_says(provider: Provider, age: float) -> None:
+def test_an_age_that_is_given_counts_as_it_is_whatever_the_answer_says(
+    provider: Provider, age: float, colour: str
+) -> None:
     scene = Scene(provider, max_age=age)
-    scene.guard.warm()
+    assert scene.ask_one_in(colour, token()) == 200
     assert 0.72 * age <= float(scene.source.status()["next_refresh"] or 0) <= 0.8 * age
 
 
@@ -80,23 +83,24 @@ def test_the_refreshes_of_many_processes_are_spread_and_none_comes_late(provider
     assert len(set(moments)) == 30
 
 
-def test_a_refresh_shows_the_entity_tag_and_not_modified_keeps_the_very_keys(provider: Provider) -> None:
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_refresh_shows_the_entity_tag_and_not_modified_keeps_the_very_keys(provider: Provider, colour: str) -> None:
     scene = Scene(provider)
     scene.publish(tagged(keys(1), '"one"', Cache_Control="max-age=600"))
-    scene.guard.warm()
+    assert scene.ask_one_in(colour, token()) == 200
     before = scene.source.current()
     assert "if-none-match" not in provider.asked[-1].headers
     for number in range(1, 4):
         scene.clock.pass_by(500)
-        assert scene.ask(token()) == 200
+        assert scene.ask_one_in(colour, token()) == 200
         assert scene.settle()["fetches"]["succeeded"] == 1 + number
         assert provider.asked[-1].headers["if-none-match"] == '"one"'
     assert scene.source.current() is before
     scene.publish(tagged(keys(2), '"two"'))
     scene.clock.pass_by(500)
-    scene.ask(token())
+    assert scene.ask_one_in(colour, token()) == 200
     scene.settle()
-    assert (scene.ask(token(1)), scene.ask(token(2))) == (401, 200)
+    assert scene.ask_in(colour, [token(1), token(2)]) == [401, 200]
 
 
 @pytest.mark.parametrize(
@@ -142,42 +146,61 @@ def test_an_entity_tag_that_is_none_is_not_sent_back(provider: Provider, etag: s
     assert "if-none-match" not in provider.asked[-1].headers
 
 
-def test_after_a_failure_the_whole_is_asked_for_again(provider: Provider) -> None:
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("metadata", ["not asked for", "had", "not had"])
+def test_after_a_failure_the_whole_is_asked_for_again(provider: Provider, metadata: str, colour: str) -> None:
     # Whoever answers 304 wrongly would otherwise keep removed keys alive.
-    scene = Scene(provider)
+    scene = Scene(provider, discovered=metadata != "not asked for")
     scene.publish(tagged(keys(1), '"one"', Cache_Control="max-age=600"))
     scene.guard.warm()
     scene.publish(document({}, 500))
+    if metadata == "not had":
+        provider.serve(METADATA, document({}, 500))
     scene.clock.pass_by(500)
-    scene.ask(token())
+    assert scene.ask_one_in(colour, token()) == 200
     scene.settle()
     scene.publish(tagged(keys(2), '"one"'))
     scene.clock.pass_by(2)
-    scene.ask(token())
+    assert scene.ask_one_in(colour, token()) == 200
     scene.settle()
-    assert scene.ask(token(2)) == 200
+    assert provider.count(METADATA) == (0 if metadata == "not asked for" else 2)
+    assert scene.ask_one_in(colour, token(2)) == 200
 
 
+@pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("status", [200, 500])
-def test_the_budget_counts_from_the_end_of_an_attempt_whether_it_went_well_or_not(warm: Scene, status: int) -> None:
+def test_the_budget_counts_from_the_end_of_an_attempt_whether_it_went_well_or_not(
+    warm: Scene, status: int, colour: str
+) -> None:
     expected = 401 if status == 200 else 503
     warm.publish(document(keys(1), status))
     with ThreadPoolExecutor(1) as pool:
         with warm.provider.held():
-            stranger = pool.submit(warm.ask, token(kid="strange"))
+            stranger = pool.submit(warm.ask_one_in, colour, token(kid="strange"))
             warm.provider.wait_for(2, JWKS)
             warm.clock.pass_by(20)  # so long does the first one take
         assert stranger.result(PATIENCE) == expected
     warm.clock.pass_by(1)
-    assert warm.ask(token(kid="strange")) == expected
+    assert warm.ask_one_in(colour, token(kid="strange")) == expected
     assert warm.fetches == 3
     warm.publish(keys(1, 2))
     warm.clock.pass_by(28.5)  # 49.5 after its beginning, and 29.5 after its end
-    assert warm.ask(token(2)) == expected
+    assert warm.ask_one_in(colour, token(2)) == expected
     assert warm.fetches == 3
     warm.clock.pass_by(0.5)
-    assert warm.ask(token(2)) == 200
+    assert warm.ask_one_in(colour, token(2)) == 200
     assert warm.fetches == 4
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_the_status_while_the_budget_is_spent_says_so(warm: Scene, colour: str) -> None:
+    for expected in ("fresh", "cooling_down"):
+        assert warm.ask_one_in(colour, token(kid="strange")) == 401
+        assert warm.source.status()["state"] == expected
+    warm.clock.pass_by(29.5)
+    assert warm.source.status()["state"] == "cooling_down"
+    warm.clock.pass_by(0.5)
+    assert warm.source.status()["state"] == "fresh"
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -194,16 +217,16 @@ def test_retry_after_as_a_date_holds_the_next_attempt_back_up_to_the_ceiling(pro
     assert alike(scene.ask_in(colour, [token()] * 5), 200)
 
 
-def test_no_attempt_begins_before_the_back_off_is_over_whoever_asks(warm: Scene) -> None:
+@pytest.mark.parametrize("colour", COLOURS)
+def test_no_attempt_begins_before_the_back_off_is_over_whoever_asks(warm: Scene, colour: str) -> None:
     warm.publish(document({}, 503, Retry_After="10"))
-    assert warm.ask(token(kid="strange")) == 503
+    assert warm.ask_one_in(colour, token(kid="strange")) == 503
     warm.clock.pass_by(9.9)
-    for presented in (token(kid="other"), token(2, kid="k1"), token()):
-        warm.ask(presented)
+    assert warm.ask_in(colour, [token(kid="other"), token(2, kid="k1"), token()]) == [503, 401, 200]
     assert warm.fetches == 2
     warm.publish(keys(1, 2))
     warm.clock.pass_by(0.1)
-    assert warm.ask(token(2)) == 200
+    assert warm.ask_one_in(colour, token(2)) == 200
 
 
 def test_the_jitter_of_the_back_off_points_downwards_only() -> None:

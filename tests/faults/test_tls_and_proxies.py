@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,9 +17,9 @@ import pytest
 from bearer_guard import ConfigurationError, Guard, IntrospectionVerifier, JWTVerifier, RemoteJWKSet
 from bearer_guard._version import VERSION
 from tests.faults.authority import Authority
-from tests.faults.provider import PATIENCE, Provider, broken_off, document, head, huge, reset, silence
+from tests.faults.provider import PATIENCE, Provider, broken_off, document, full_queue, head, huge, reset, silence
 from tests.faults.proxy import ForwardProxy
-from tests.faults.scene import ACTIVE, COLOURS, INTROSPECTION, JWKS, METADATA, Callers, Clock, keys, token
+from tests.faults.scene import ACTIVE, COLOURS, INTROSPECTION, JWKS, METADATA, Callers, Clock, keys, together, token
 from tests.tokens import ISSUER, NOW, RESOURCE
 
 INSIDE = "id.internal.example"
@@ -84,6 +86,16 @@ def test_a_provider_of_a_private_authority_is_trusted_by_a_context_that_knows_it
 ) -> None:
     assert Api(way, secure.url, ssl_context=authority.trust()).ask_in(colour, [token()]) == [200]
     assert secure.asked[-1].headers["user-agent"] == f"bearer-guard/{VERSION}"
+
+
+@each_colour
+@each_way
+def test_a_provider_that_the_platform_trusts_is_trusted_without_a_context(
+    way: str, colour: str, secure: Provider, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # OpenSSL reads this whenever a context takes the platform's trust.
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file()))
+    assert Api(way, secure.url).ask_in(colour, [token()]) == [200]
 
 
 @each_colour
@@ -209,8 +221,23 @@ def test_a_peer_that_goes_away_in_the_handshake_is_a_503(authority: Authority) -
             assert asking.result(PATIENCE) == 503
 
 
-def test_metadata_of_an_https_issuer_never_leads_to_plain_http(authority: Authority) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue may refuse")
+def test_a_provider_that_takes_no_connection_is_a_503_after_two_seconds_whatever_the_deadline() -> None:
+    def ask(way: str, colour: str) -> tuple[list[int], float]:
+        began = time.monotonic()
+        statuses = Api(way, url, timeout=PATIENCE).ask_in(colour, [token()])
+        return statuses, time.monotonic() - began
+
+    with full_queue() as url:
+        calls = [partial(ask, way, colour) for way in ("keys", "introspection") for colour in COLOURS]
+        for statuses, took in together(*calls):  # at the same time: each of them takes its two seconds
+            assert statuses == [503]
+            assert 1.9 <= took < PATIENCE / 2
+
+
+@each_colour
+def test_metadata_of_an_https_issuer_never_leads_to_plain_http(authority: Authority, colour: str) -> None:
     with serving(authority.server()) as provider, serving() as plain:
         provider.serve(METADATA, document({"issuer": provider.url, "jwks_uri": plain.url + JWKS}))
-        assert Api("discovery", provider.url, ssl_context=authority.trust()).ask(token()) == 503
+        assert Api("discovery", provider.url, ssl_context=authority.trust()).ask_in(colour, [token()]) == [503]
         assert plain.asked == []

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import itertools
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+import trio
 
-from bearer_guard import AccessDenied, AuthorityUnavailable
-from tests.faults.provider import Answer, Asked, Behaviour, Provider, document
-from tests.faults.scene import COLOURS, Scene, alike, asking, keys, token
+from bearer_guard import AccessDenied, AuthorityUnavailable, _refresh
+from tests.faults.provider import PATIENCE, Answer, Asked, Behaviour, Provider, document
+from tests.faults.scene import COLOURS, Scene, alike, asking, keys, together, token
 
 _numbers = itertools.count()
 
@@ -137,14 +140,39 @@ def test_a_new_key_of_a_provider_that_is_down_is_a_503_and_found_when_it_is_back
     assert alike(warm.ask_in(colour, [token(2)] * 10), 200)
 
 
-def test_an_unknown_kid_waits_two_seconds_for_a_hanging_provider_and_holds_nobody_else(warm: Scene) -> None:
+def test_an_unknown_kid_waits_two_seconds_for_a_hanging_provider_and_holds_nobody_else() -> None:
+    def ask(colour: str) -> tuple[list[int], float, int]:
+        with Provider() as provider:
+            scene = Scene(provider)
+            scene.guard.warm()
+            scene.publish(provider.hang)
+            presented = [*strange(30), *[token()] * 30]
+            began = time.monotonic()
+            statuses = scene.ask_in(colour, presented, 60)
+            return statuses, time.monotonic() - began, scene.fetches
+
+    for statuses, took, fetches in together(*[partial(ask, colour) for colour in COLOURS]):  # two seconds in all
+        assert statuses == [503] * 30 + [200] * 30
+        assert 1.9 <= took < 4.0
+        assert fetches == 2
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_whoever_has_waited_long_enough_is_told_when_the_attempt_ends_at_the_latest(
+    warm: Scene, colour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_refresh, "REFETCH_PATIENCE", 0.1)
     warm.publish(warm.provider.hang)
-    began = time.monotonic()
-    statuses = warm.ask_in("threads", [*strange(30), *[token()] * 30], 60)
-    took = time.monotonic() - began
-    assert statuses == [503] * 30 + [200] * 30
-    assert 1.9 <= took < 4.0
-    assert warm.fetches == 2
+    warm.source._timeout = PATIENCE
+    request = asking(token(2))
+    check: dict[str, Callable[[], object]] = {
+        "threads": lambda: warm.guard.check(request),
+        "asyncio": lambda: asyncio.run(warm.guard.acheck(request)),
+        "trio": lambda: trio.run(warm.guard.acheck, request),
+    }
+    with pytest.raises(AuthorityUnavailable) as refused:
+        check[colour]()
+    assert PATIENCE / 2 < refused.value.retry_after <= PATIENCE - 0.1
 
 
 @pytest.mark.parametrize("answer", [document(keys(1)), document({}, 500)], ids=["up", "500"])
@@ -167,8 +195,8 @@ def test_a_refusal_inside_the_cool_down_leaves_nothing_to_the_garbage_collector(
         gc.enable()
 
 
-def test_a_token_that_would_be_refused_anyway_spends_nothing(warm: Scene) -> None:
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_token_that_would_be_refused_anyway_spends_nothing(warm: Scene, colour: str) -> None:
     for claims in ({"iss": "https://other.example"}, {"exp": 1}):
-        assert warm.ask(token(kid="strange", **claims)) == 401
-        assert warm.ask(token(2, kid="k1", **claims)) == 401
+        assert warm.ask_in(colour, [token(kid="strange", **claims), token(2, kid="k1", **claims)]) == [401, 401]
     assert warm.fetches == 1
