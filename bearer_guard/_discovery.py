@@ -7,6 +7,7 @@ The metadata must name exactly the issuer that the location was built from, code
 from __future__ import annotations
 
 import time
+from collections import deque
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -41,16 +42,18 @@ def metadata_urls(issuer: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(urls))
 
 
-def discover(issuer: str, transport: Transport, deadline: float, *, unsafe_http: bool) -> Flow[str]:
+def discover(issuer: str, transport: Transport, deadline: float, *, unsafe_http: bool, first: int = 0) -> Flow[str]:
     """The `jwks_uri` of `issuer`, before `deadline` (real time).
 
-    Raises MetadataRefused when what was found must not be used, FetchFailed and ExchangeFailed when nothing was found.
+    The places are asked in order, from number `first` on: after failures another one may have most of the time. Raises
+    MetadataRefused when what was found must not be used, FetchFailed and ExchangeFailed when nothing was found.
     """
     failure: Exception = FetchFailed("discovery: no location answered with metadata")
-    urls = metadata_urls(issuer)
-    for asked, url in enumerate(urls):
-        # Each has its share of the time that is left: one that hangs leaves some to the next.
-        timeout = max(0.001, (deadline - time.monotonic()) / (len(urls) - asked))
+    urls = deque(metadata_urls(issuer))
+    urls.rotate(-first)
+    for asked, url in enumerate(urls, 1):
+        # Each has half of the time that is left: one that hangs leaves some to the next, one that is slow has enough.
+        timeout = max(0.001, (deadline - time.monotonic()) / (1 if asked == len(urls) else 2))
         request = Request(method="GET", url=url, headers={"Accept": "application/json"}, timeout=timeout)
         try:
             response: Response = yield Send(request, transport)

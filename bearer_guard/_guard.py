@@ -178,7 +178,10 @@ class Guard:
 
     def _warming(self) -> Flow[None]:
         first: AuthorityUnavailable | None = None
-        for source in self._verifier._sources():
+        sources = [*self._verifier._sources()]
+        for source in sources:  # all of them at once, so that nobody waits for one after the other
+            source.rouse()
+        for source in sources:
             try:
                 yield from source.warming()
             except AuthorityUnavailable as unavailable:  # the others are warmed all the same

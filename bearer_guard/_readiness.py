@@ -8,17 +8,30 @@ of URLs.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from ._errors import ConfigurationError
 from ._guard import Guard
+from ._verifier import SourceStatus
 
 if TYPE_CHECKING:  # the standard library's stubs name these; nothing does at run time
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _POLICY_VIOLATION: Final = 1008  # RFC 6455 §7.4.1
+
+
+_QUERY: Final = re.compile(r"\?[^\s\"']*?(?=:?(?:[\s\"']|$))")
+
+
+def _without_queries(source: SourceStatus) -> dict[str, str | None]:
+    error = source["last_error"]
+    return {
+        "source": source["source"].partition("?")[0],
+        "last_error": None if error is None else _QUERY.sub("", error),
+    }
 
 
 class _Readiness:
@@ -35,7 +48,7 @@ class _Readiness:
             return HTTPStatus.METHOD_NOT_ALLOWED, fields, b""
         self._guard.warm(wait=False)
         known = self._guard.status()
-        sources = [{**source, "source": source["source"].partition("?")[0]} for source in known["sources"]]
+        sources = [{**source, **_without_queries(source)} for source in known["sources"]]
         body = json.dumps({"ready": known["ready"], "sources": sources}, separators=(",", ":")).encode()
         fields = [
             ("content-type", "application/json"),

@@ -100,6 +100,7 @@ class RemoteJWKSet(RefreshedKeys):
         self._url = url
         self._unsafe_http = unsafe_http
         self._max_age = max_age
+        self._first_place = 0
 
     @classmethod
     def discover(cls: type[T], issuer: str, **options: Any) -> T:
@@ -145,14 +146,18 @@ class RemoteJWKSet(RefreshedKeys):
         since = self._clock() - known.looked_up_at
         return not compare(held, fetched).new and (attempt.spends or not 0 <= since < _LOOK_AGAIN)
 
-    def _looked_up(self, deadline: float) -> Flow[_Origin]:
+    def _looked_up(self, deadline: float, first: int = 0) -> Flow[_Origin]:
         assert self._issuer is not None  # noqa: S101 - only for those that were made by discover()
-        url = yield from discover(self._issuer, self._transport, deadline, unsafe_http=self._unsafe_http)
+        url = yield from discover(self._issuer, self._transport, deadline, unsafe_http=self._unsafe_http, first=first)
         return _Origin(url, None, self._clock())
 
     def _looked_up_again(self, known: _Origin | None, deadline: float) -> Flow[_Origin]:
         if known is None:
-            return (yield from self._looked_up(deadline))
+            # The place that is asked first has most of the time: after a failure, another one.
+            first, self._first_place = self._first_place, self._first_place + 1
+            found = yield from self._looked_up(deadline, first)
+            self._first_place = first
+            return found
         try:  # with half of the time, so that the place known from before can still be asked
             return (yield from self._looked_up(time.monotonic() + _left(deadline) / 2))
         except MetadataRefused:

@@ -12,13 +12,15 @@ import io
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from ._errors import ConfigurationError
 from ._flow import ExchangeFailed, Request, Response
-from ._tls import UNFORKED, TLSWire, Wire
+from ._tls import UNFORKED, TLSWire
 from ._urls import Endpoint, endpoint, url_problem
 from ._version import VERSION
+from ._wire import DeadlineWire, WireSocket, left
 
 USER_AGENT: Final = f"bearer-guard/{VERSION}"
 CONNECT_TIMEOUT: Final = 2.0
@@ -90,23 +92,24 @@ def _exchange(connection: _Connection, request: Request, target: Endpoint, *, pr
     }
     connection.request(request.method, request.url if proxied else target.target, request.body, headers)
     answer = connection.getresponse()
-    fields: dict[str, str] = {}
-    for name, value in answer.getheaders():  # RFC 9110 §5.3: repeated fields are one list
-        fields[name.lower()] = f"{fields[name.lower()]}, {value}" if name.lower() in fields else value
-    if fields.get("content-encoding", "identity").lower() != "identity":
-        raise ExchangeFailed("the answer is compressed, which was not asked for")
-    return Response(status=answer.status, headers=fields, body=_body(answer, request.limit))
+    try:
+        connection.past_headers()
+        fields: dict[str, str] = {}
+        for name, value in answer.getheaders():  # RFC 9110 §5.3: repeated fields are one list
+            fields[name.lower()] = f"{fields[name.lower()]}, {value}" if name.lower() in fields else value
+        if fields.get("content-encoding", "identity").lower() != "identity":
+            raise ExchangeFailed("the answer is compressed, which was not asked for")
+        return Response(status=answer.status, headers=fields, body=_body(answer, request.limit))
+    finally:
+        answer.close()
 
 
 def _body(answer: http.client.HTTPResponse, limit: int) -> bytes:
-    too_large = ExchangeFailed(f"the answer is larger than {limit} bytes")
-    if (answer.length or 0) > limit:
-        raise too_large
     body = io.BytesIO()
-    while chunk := answer.read(_CHUNK):
+    while (answer.length or 0) <= limit and body.tell() <= limit and (chunk := answer.read(_CHUNK)):
         body.write(chunk)
-        if body.tell() > limit:
-            raise too_large
+    if (answer.length or 0) > limit or body.tell() > limit:
+        raise ExchangeFailed(f"the answer is larger than {limit} bytes")
     if answer.length:  # http.client takes what came for the whole
         raise ExchangeFailed("the answer broke off")
     return body.getvalue()
@@ -126,6 +129,7 @@ class _Connection(http.client.HTTPConnection):
     """One connection to one endpoint, every operation of which ends before a deadline."""
 
     sock: Any
+    past_headers: Callable[[], None]
 
     def __init__(
         self, target: Endpoint, proxy: Endpoint | None, deadline: float, context: ssl.SSLContext | None
@@ -140,13 +144,13 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self._opened = _dial(self.host, self.port, self._deadline)
-        wire = _DeadlineWire(self._opened, self._deadline)
-        self.sock = _Socket(wire)
-        if self._context is None:
-            return
-        if self._tunnels:
-            self._ask_proxy()
-        self.sock = _Socket(TLSWire(wire, self._context, self._target.host))
+        wire = DeadlineWire(self._opened, self._deadline)
+        self.sock = WireSocket(wire)
+        if self._context is not None:
+            if self._tunnels:
+                self._ask_proxy()
+            self.sock = WireSocket(TLSWire(wire, self._context, self._target.host))
+        self.past_headers = self.sock.past_headers  # http.client forgets a socket that it is to close
 
     def hang_up(self) -> None:
         self.close()
@@ -167,48 +171,6 @@ class _Connection(http.client.HTTPConnection):
             answer.close()
 
 
-class _DeadlineWire:
-    """A socket, with the time left set before each operation."""
-
-    def __init__(self, wrapped: socket.socket, deadline: float) -> None:
-        self._wrapped = wrapped
-        self._deadline = deadline
-
-    def sendall(self, octets: bytes, /) -> None:
-        self._wrapped.settimeout(_left(self._deadline))
-        self._wrapped.sendall(octets)
-
-    def recv_into(self, buffer: memoryview, /) -> int:
-        self._wrapped.settimeout(_left(self._deadline))
-        return self._wrapped.recv_into(buffer)
-
-
-class _Socket:
-    """What http.client uses of a socket, over a wire."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self.sendall = wire.sendall
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        del mode
-        return io.BufferedReader(_Reader(self._wire))
-
-    def close(self) -> None:
-        """Nothing yet: http.client closes its socket while the answer is still being read."""
-
-
-class _Reader(io.RawIOBase):
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        return self._wire.recv_into(buffer)
-
-
 def _dial(host: str, port: int, deadline: float) -> socket.socket:
     """A connection to one of the host's addresses, tried in order: each has its own time, all of them the deadline."""
     failure = OSError("no address")
@@ -217,7 +179,7 @@ def _dial(host: str, port: int, deadline: float) -> socket.socket:
     for family, kind, protocol, _, address in socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM):
         attempt = socket.socket(family, kind, protocol)
         try:
-            attempt.settimeout(min(_left(deadline), CONNECT_TIMEOUT))
+            attempt.settimeout(min(left(deadline), CONNECT_TIMEOUT))
             attempt.connect(address)
             attempt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as problem:
@@ -234,10 +196,3 @@ def _bracketed(host: str) -> str:
 
 def _authority(target: Endpoint) -> str:
     return f"{_bracketed(target.host)}:{target.port}"
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -185,3 +187,32 @@ def test_a_child_that_was_forked_in_the_middle_of_a_change_starts_with_nothing()
 
     with kept._process.here().lock:
         assert in_child(child) == 0
+
+
+def test_a_coroutine_that_the_garbage_collector_ends_waits_for_no_lock() -> None:
+    moments: list[Callable[[], object]] = []
+
+    def clock() -> float:  # it is read under the lock
+        while moments:
+            moments.pop()()
+        return 0.0
+
+    kept = Answers(10, positive=60, negative=5, grace=0, clock=clock)
+    lost, flying = kept.board(b"lost", 0.0, time.monotonic() + 10)
+    assert flying
+    moments.append(lambda: kept.land(lost))
+    with ThreadPoolExecutor(1) as other:
+        flight, flying = other.submit(kept.board, b"another", 0.0, time.monotonic() + 10).result(10)
+    assert flying
+    assert flight is not lost
+    assert lost.future.done()
+    assert kept.board(b"lost", 0.0, time.monotonic() + 10)[1]
+
+
+def test_an_answer_that_lies_in_the_future_never_counts_again() -> None:
+    kept = answers()
+    for key, claims in ((b"yes", YES), (b"no", NO)):
+        learn(kept, key, claims)
+        assert kept.find(key, 0) is not None
+        assert kept.find(key, -50) is None
+        assert kept.find(key, 1) is None

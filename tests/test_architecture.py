@@ -67,6 +67,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "_trouble",
         "_verifier",
         "_verifiers",
+        "_wire",
         "_workers",
     ),
     3: ("_gate", "_guard", "_handlers", "_route"),

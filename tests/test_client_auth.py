@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, rsa, x25519
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
-from bearer_guard import AuthorityUnavailable
+from bearer_guard import AuthorityUnavailable, _client_auth
 from bearer_guard._client_auth import METHODS, ClientAuthentication, Presented, authentication_problems
 from bearer_guard._flow import arun, run
 from bearer_guard._io import IO
@@ -22,6 +22,7 @@ from bearer_guard._strict import b64url_decode
 from tests.tokens import private_key
 
 NOW = 1_800_000_000.5
+PATIENCE = 20.0
 ISSUER = "https://id.example.com"
 
 
@@ -31,7 +32,7 @@ def pem(key: Any) -> str:
 
 def presented(method: str, client_id: str | None = "api", **options: Any) -> Presented:
     authentication = ClientAuthentication(method=method, client_id=client_id, **options)
-    return run(authentication.present({"a": "b"}, NOW, time.monotonic() + 20), IO)
+    return run(authentication.present({"a": "b"}, NOW, time.monotonic() + PATIENCE), IO)
 
 
 def problems(**options: Any) -> list[str]:
@@ -119,11 +120,14 @@ def test_a_callable_is_asked_each_time_and_never_on_the_thread_of_an_event_loop(
     authentication = ClientAuthentication(method="post", client_id="api", client_secret=fetch)
 
     async def main() -> list[str]:
-        return [(await arun(authentication.present({}, NOW, time.monotonic() + 20), IO)).form["client_secret"] for _ in range(2)]
+        return [
+            (await arun(authentication.present({}, NOW, time.monotonic() + PATIENCE), IO)).form["client_secret"]
+            for _ in range(2)
+        ]
 
     assert asyncio.run(main()) == ["secret1", "secret2"]
     assert threading.get_ident() not in threads
-    assert run(authentication.present({}, NOW, time.monotonic() + 20), IO).form["client_secret"] == "secret3"
+    assert run(authentication.present({}, NOW, time.monotonic() + PATIENCE), IO).form["client_secret"] == "secret3"
 
 
 @pytest.mark.parametrize(
@@ -153,6 +157,32 @@ def test_a_callable_that_raises_is_named_by_the_class_of_what_it_raised() -> Non
     with pytest.raises(AuthorityUnavailable) as caught:
         presented("post", client_secret=fetch)
     assert str(caught.value) == "authority_unavailable: client_secret: the callable raised LookupError"
+
+
+def test_a_callable_that_takes_too_long_is_waited_for_until_the_deadline_and_no_longer() -> None:
+    released = threading.Event()
+    authentication = ClientAuthentication(
+        method="post", client_id="api", client_secret=lambda: str(released.wait(PATIENCE))
+    )
+    with pytest.raises(AuthorityUnavailable, match="client_secret: the callable was not done in time"):
+        run(authentication.present({}, NOW, time.monotonic() + 0.1), IO)
+    released.set()
+
+
+def test_an_assertion_is_never_signed_on_the_thread_of_an_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    sign = _client_auth.sign
+
+    def noted(*arguments: Any) -> bytes:
+        threads.append(threading.get_ident())
+        return sign(*arguments)
+
+    monkeypatch.setattr(_client_auth, "sign", noted)
+    options = {"private_key": pem(private_key("P-256")), "assertion_audience": ISSUER}
+    authentication = ClientAuthentication(method="private_key_jwt", client_id="api", **options)
+    asyncio.run(arun(authentication.present({}, NOW, time.monotonic() + PATIENCE), IO))
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
 
 
 def test_no_representation_shows_a_secret() -> None:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from bearer_guard import AccessDenied, AuthorityUnavailable, ConfigurationError, RemoteJWKSet, SharedSecret
 from bearer_guard._attempts import Attempts, Fetched
-from bearer_guard._flow import ExchangeFailed, Join, Request, run
+from bearer_guard._flow import ExchangeFailed, Join, Request, Response, run
 from bearer_guard._freshness import fresh_for, retry_after
 from bearer_guard._handlers import lies_under
 from bearer_guard._held import compare
@@ -305,6 +305,31 @@ def test_retry_after_is_seconds_or_a_date() -> None:
 
 
 # --- attempts ------------------------------------------------------------------------------------------------------
+
+
+def test_metadata_that_is_slow_has_half_of_the_time_and_after_a_failure_the_next_place_is_asked_first() -> None:
+    asked: list[tuple[str, float]] = []
+
+    class Slow:
+        def send(self, request: Request) -> Response:
+            asked.append((request.url, request.timeout))
+            raise ExchangeFailed("no complete answer in time")
+
+    clock = Clock()
+    source = RemoteJWKSet.discover("https://id.example/a", clock=clock, transport=Slow(), timeout=20)
+    for _ in range(4):
+        with pytest.raises(AuthorityUnavailable):
+            run(source.obtain(), IO)
+        clock.now += 31
+    places = [
+        "https://id.example/.well-known/oauth-authorization-server/a",
+        "https://id.example/.well-known/openid-configuration/a",
+        "https://id.example/a/.well-known/openid-configuration",
+    ]
+    one, two, three = places
+    assert [url for url, _ in asked] == [one, two, three, two, three, one, three, one, two, one, two, three]
+    assert all(9 < timeout <= 10 for _, timeout in asked[0::3] + asked[1::3])
+    assert all(18 < timeout <= 20 for _, timeout in asked[2::3])  # no time has passed, and it is the last one's
 
 
 def test_an_answer_that_comes_too_late_is_dropped(caplog: pytest.LogCaptureFixture) -> None:

@@ -17,13 +17,22 @@ from werkzeug import Response
 
 import bearer_guard.asgi
 import bearer_guard.wsgi
-from bearer_guard import ConfigurationError, Guard, JWTVerifier, RemoteJWKSet, SharedSecret
+from bearer_guard import (
+    AuthorityUnavailable,
+    ConfigurationError,
+    Guard,
+    IntrospectionVerifier,
+    JWTVerifier,
+    RemoteJWKSet,
+    SharedSecret,
+)
 from bearer_guard.starlette import BearerMiddleware
 from bearer_guard.testing import LocalIssuer
 from tests.contract.asgi_linter import linted
 from tests.contract.exchange import Call, Reply, call_asgi, call_wsgi, exchange_asgi, websocket_scope
 from tests.faults.provider import Provider, document
 from tests.faults.scene import ACTIVE, JWKS, Introspected, Scene, keys, token
+from tests.faults.test_introspection_in_trouble import signed_answer
 
 API = "https://api.example.com"
 SECRET = "9Yw1cPz7uQm2Vn8Kf4Rj6Lb0Xs3Td5Hg"
@@ -115,6 +124,33 @@ def test_no_secret_and_no_query_of_a_url_is_told(provider: Provider, answer: Ans
     reply = answer(Guard(verifier), Call())
     (source,) = json.loads(reply.body)["sources"]
     assert source["source"] == provider.url + JWKS
+    assert b"s3cret" not in reply.body
+
+
+@in_either
+def test_no_query_is_told_in_an_error_either(provider: Provider, answer: Answers) -> None:
+    url = provider.url + JWKS + "?key=s3cret"
+    signed = RemoteJWKSet(url)
+    endpoint = provider.serve("/introspect", document({}, 404))
+    verifier = IntrospectionVerifier(
+        endpoint=endpoint,
+        audience=API,
+        client_id="api",
+        client_secret="x",
+        signed=signed,
+        issuer="https://id.example.com",
+    )
+    guard = Guard(verifier)
+    with pytest.raises(AuthorityUnavailable):
+        guard.warm()
+    errors = [source["last_error"] for source in json.loads(answer(guard, Call()).body)["sources"]]
+    assert errors == ["status 404", "status 404"]
+    provider.serve("/introspect", signed_answer())
+    with pytest.raises(AuthorityUnavailable) as caught:
+        verifier.verify("token")
+    assert f"keys of {url}: status 404" in str(caught.value)
+    reply = answer(guard, Call())
+    assert f"keys of {provider.url + JWKS}: status 404" in reply.body.decode()
     assert b"s3cret" not in reply.body
 
 

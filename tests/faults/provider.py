@@ -59,6 +59,11 @@ def document(content: Any, status: int = 200, **fields: str) -> Answer:
     return Answer(json.dumps(content).encode(), status, headers)
 
 
+def long_fields(body: bytes) -> Answer:
+    """As many octets of header fields as Python's HTTP client takes without complaint."""
+    return Answer(body, headers={f"X-{number}": "x" * 65_000 for number in range(95)})
+
+
 def tagged(content: Any, etag: str, **fields: str) -> Callable[[socket.socket, Asked], None]:
     """The document under an entity tag, and 304 to whoever has it."""
 

@@ -20,6 +20,7 @@ from tests.faults.provider import (
     gzip_bomb,
     head,
     huge,
+    long_fields,
     not_http,
     reset,
     silence,
@@ -70,7 +71,8 @@ BAD: dict[str, Callable[[Provider], Behaviour]] = {
     "hangs": lambda provider: provider.hang,
     "hangs in the header": lambda provider: provider.half_a_header,
     "redirect": redirecting,
-    "a million header fields": lambda provider: Answer(GOOD, headers={f"X-{number}": "x" for number in range(200)}),
+    "200 header fields": lambda provider: Answer(GOOD, headers={f"X-{number}": "x" for number in range(200)}),
+    "6 MB of header fields": lambda provider: long_fields(GOOD),
     "continues without end": lambda provider: provider.drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 5000, 0.0),
     "trailers without end": lambda provider: provider.drip(
         head(200, {"Transfer-Encoding": "chunked"}) + b"0\r\n" + b"X: y\r\n" * 5000, 0.0
@@ -155,7 +157,17 @@ def test_past_the_stale_bound_it_is_a_503_and_a_200_when_the_provider_is_back(
     assert alike(short.ask_in(colour, [token()] * 3, 3), 200)
 
 
-@pytest.mark.parametrize("answer", ["100 MB", "a length of 100 MB", "gzip bomb", "gzip said to be JSON", "10,000 keys"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "100 MB",
+        "a length of 100 MB",
+        "gzip bomb",
+        "gzip said to be JSON",
+        "10,000 keys",
+        "6 MB of header fields",
+    ],
+)
 def test_memory_stays_flat_whatever_is_sent(warm: Scene, answer: str) -> None:
     behaviour = BAD[answer](warm.provider)
     warm.publish(behaviour)
