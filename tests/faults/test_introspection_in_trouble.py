@@ -225,17 +225,20 @@ def test_in_known_trouble_nobody_is_asked_and_everybody_is_told_at_once(
     assert alike(scene.ask_in(colour, tokens()), 200)
 
 
-@each_colour
-def test_a_strangers_slow_tokens_make_nobody_else_wait(provider: Provider, colour: str) -> None:
-    scene = Introspected(provider, timeout=0.4)
-
-    def slow_for_the_strange(connection: socket.socket, asked: Asked) -> None:
+def slow_about_the_strange(provider: Provider) -> Behaviour:
+    def answer(connection: socket.socket, asked: Asked) -> None:
         if b"strange" in asked.body:
             provider.hang(connection, asked)
         else:
             connection.sendall(GOOD.octets())
 
-    scene.publish(slow_for_the_strange)
+    return answer
+
+
+@each_colour
+def test_a_strangers_slow_tokens_make_nobody_else_wait(provider: Provider, colour: str) -> None:
+    scene = Introspected(provider, timeout=0.4)
+    scene.publish(slow_about_the_strange(provider))
     assert scene.ask_in(colour, ["strange-0"]) == [503]
     assert scene.settle()["state"] == "fresh"  # by a question about nobody's token
     assert scene.ask_in(colour, ["good-0"]) == [200]
