@@ -45,12 +45,13 @@ def metadata_urls(issuer: str) -> tuple[str, ...]:
 def discover(issuer: str, transport: Transport, deadline: float, *, unsafe_http: bool, first: int = 0) -> Flow[str]:
     """The `jwks_uri` of `issuer`, before `deadline` (real time).
 
-    The places are asked in order, from number `first` on: after failures another one may have most of the time. Raises
-    MetadataRefused when what was found must not be used, FetchFailed and ExchangeFailed when nothing was found.
+    The places are asked in order, where there are more than two from number `first` on: after a failure another one has
+    most of the time. Raises MetadataRefused when what was found must not be used, FetchFailed and ExchangeFailed when
+    nothing was found.
     """
     failure: Exception = FetchFailed("discovery: no location answered with metadata")
     urls = deque(metadata_urls(issuer))
-    urls.rotate(-first)
+    urls.rotate(-first if len(urls) > 2 else 0)
     for asked, url in enumerate(urls, 1):
         # Each has half of the time that is left: one that hangs leaves some to the next, one that is slow has enough.
         timeout = max(0.001, (deadline - time.monotonic()) / (1 if asked == len(urls) else 2))
