@@ -255,7 +255,7 @@ def known_trouble(provider: Provider, ask: Ask, variant: str) -> None:
     assert ask(scene, tokens(200)) == {503}
     scene.settle()
     assert scene.questions == (2 if variant == "hangs" else 1)
-    scene.verifier._questions._timeout = 5.0
+    scene.have_patience()
     scene.publish(GOOD)
     scene.clock.pass_by(7)
     assert ask(scene, ["first"]) == {200}
@@ -290,6 +290,7 @@ def a_strangers_slow_tokens(provider: Provider, ask: Ask) -> None:
     scene.publish(slow_about_the_strange(provider))
     assert ask(scene, [f"strange-{number}" for number in range(10)]) == {503}
     scene.settle()
+    scene.have_patience()
     assert ask(scene, tokens(20)) == {200}
 
 
@@ -322,11 +323,11 @@ def warming(provider: Provider, ask: Ask) -> None:
 
 @row("any of these, with `stale_if_error`", "503", "hangs")
 def a_yes_through_an_outage(provider: Provider, ask: Ask, variant: str) -> None:
-    scene = Introspected(provider, timeout=0.2, stale_if_error=100.0)
+    scene = Introspected(provider, stale_if_error=100.0)
     held = tokens(20)
-    scene.verifier._questions._timeout = 5.0
+    scene.have_patience()
     assert ask(scene, held) == {200}
-    scene.verifier._questions._timeout = 0.2
+    scene.have_patience(0.2)
     scene.publish(document({}, 503) if variant == "503" else provider.hang)
     scene.clock.pass_by(60)
     for _ in range(2):

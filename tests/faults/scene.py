@@ -160,6 +160,10 @@ class Introspected(Callers):
         """Let the endpoint answer so from now on."""
         self.provider.serve(INTROSPECTION, behaviour)
 
+    def have_patience(self, seconds: float = PATIENCE) -> None:
+        """Give questions so much time from now on: what is to be answered is not lost to a busy machine."""
+        self.verifier._questions._timeout = seconds
+
     def settle(self) -> dict[str, Any]:
         """What is known of the endpoint once no question is under way."""
         landed(self.verifier)

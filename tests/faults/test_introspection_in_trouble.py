@@ -83,6 +83,7 @@ def test_an_endpoint_in_trouble_is_a_503_in_bounded_time_and_a_200_when_it_is_ba
     assert status["fetches"]["failed"] == scene.questions >= 1
     assert provider.count("/elsewhere") == 0
     scene.publish(GOOD)
+    scene.have_patience()
     scene.clock.pass_by(30)
     assert scene.ask_in(colour, ["token"]) == [200]
     assert alike(scene.ask_in(colour, ["token", "another", "third"]), 200)
@@ -146,9 +147,11 @@ def test_retry_after_is_handed_on_as_seconds_and_as_a_date_within_reason(
 def test_with_stale_if_error_a_yes_serves_through_an_outage_up_to_its_bound(
     provider: Provider, answer: str, colour: str
 ) -> None:
-    scene = Introspected(provider, timeout=0.5 if answer in SLOW else PATIENCE, stale_if_error=100.0)
+    scene = Introspected(provider, stale_if_error=100.0)
+    scene.have_patience()
     assert scene.ask_in(colour, ["token"]) == [200]
     scene.publish(BAD[answer](provider))
+    scene.have_patience(0.5 if answer in SLOW else PATIENCE)
     scene.clock.pass_by(159)
     assert scene.ask_in(colour, ["token", "another"]) == [200, 503]
     scene.clock.pass_by(1)
@@ -220,6 +223,7 @@ def test_in_known_trouble_nobody_is_asked_and_everybody_is_told_at_once(
     scene.settle()
     assert scene.questions == (1 if answer else 2)  # a slow one is followed by one about nobody's token
     scene.publish(GOOD)
+    scene.have_patience()
     scene.clock.pass_by(0.3)
     assert scene.ask_in(colour, ["first"]) == [200]
     assert alike(scene.ask_in(colour, tokens()), 200)
@@ -237,13 +241,19 @@ def slow_about_the_strange(provider: Provider) -> Behaviour:
 
 @each_colour
 def test_a_strangers_slow_tokens_make_nobody_else_wait(provider: Provider, colour: str) -> None:
-    scene = Introspected(provider, timeout=0.4)
+    scene = Introspected(provider)
     scene.publish(slow_about_the_strange(provider))
-    assert scene.ask_in(colour, ["strange-0"]) == [503]
+
+    def strange(number: int) -> None:
+        scene.have_patience(0.4)
+        assert scene.ask_in(colour, [f"strange-{number}"]) == [503]
+        scene.have_patience()
+
+    strange(0)
     assert scene.settle()["state"] == "fresh"  # by a question about nobody's token
     assert scene.ask_in(colour, ["good-0"]) == [200]
     for number in range(1, 4):
-        assert scene.ask_in(colour, [f"strange-{number}"]) == [503]
+        strange(number)
         assert scene.ask_in(colour, [f"good-{number}"]) == [200]  # also while nobody knows yet
 
 
