@@ -171,14 +171,14 @@ class Answers:
             return Known(trouble.state(), age, trouble.next_question(now), trouble.error, dict(kept.counts))
 
     def _find(self, kept: _Kept, key: bytes, now: float, grace: float) -> Answer | None:
-        active, inactive = kept.active.get(key), kept.inactive.get(key)
-        for known, cache in ((active, kept.active), (inactive, kept.inactive)):
-            if known is not None and now - known.at < -_SLACK:  # the clock stepped back: never to count again
-                cache.pop(key, None)
-        if active is not None and active.alive(now) and -_SLACK <= now - active.at < self._positive + grace:
-            return active
-        if inactive is not None and -_SLACK <= now - inactive.at < self._negative:
-            return inactive
+        for cache, lasts in ((kept.active, self._positive + grace), (kept.inactive, self._negative)):
+            answer = cache.get(key)
+            if answer is None:
+                continue
+            if now - answer.at < -_SLACK:  # the clock stepped back: never to count again
+                cache.pop(key)
+            elif now - answer.at < lasts and answer.alive(now):
+                return answer
         return None
 
     def _begin(self, parents: _Kept | None) -> _Kept:

@@ -47,11 +47,11 @@ class IntrospectionVerifier(Verifier):
     None, written out, means that the answer must have none. `issuer`, when given, must equal `iss` where there is one.
     `auth` says how this API proves who it is: `basic` (url-encoded), `basic_raw`, `post`, `private_key_jwt` (with
     `private_key`, a PEM text, and `issuer` as its audience), `bearer` (the secret is the token), `none`. A yes is
-    remembered for `cache_ttl` seconds and never past `exp`, a no for `negative_ttl`, `cache_size` tokens each. In
-    trouble the endpoint is left alone for 1 to 30 seconds at a time and requests are answered at once; for
-    `stale_if_error` seconds past its time (0: never) a yes serves them. `signed` are the keys that signed answers must
-    verify with (RFC 9701): plain ones are refused then. `timeout` is a total deadline in seconds of real time; `clock`
-    returns NumericDates.
+    remembered for `cache_ttl` seconds and never past `exp`, a no for `negative_ttl`, `cache_size` tokens each. After a
+    question that kept its caller waiting, or when it asks for that, the endpoint is left alone for 1 to 30 seconds and
+    requests are answered at once; in any trouble a yes serves for `stale_if_error` more seconds (0: never). `signed`
+    are the keys that signed answers must verify with (RFC 9701): plain ones are refused then. `timeout` is a total
+    deadline in seconds of real time; `clock` returns NumericDates.
 
     Checked: `active` is true, `aud`, `exp`, `nbf`, `iat`, `iss`, `required_claims`, `validate`. Not checked: `cnf`,
     which the guard judges. A revoked token may pass for `cache_ttl` seconds. Raises ConfigurationError.

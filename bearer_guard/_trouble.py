@@ -118,9 +118,8 @@ class Trouble:
         if question.nobodys:
             self._vouched_at = None
         asks = not (question.nobodys or failure.retry_after)
-        key = question.key if asks and self._vouched(now) else None
-        if self._holds and self._key is None and key is not None:
-            return False  # everybody's trouble already
+        everybodys = self._holds and self._key is None
+        key = question.key if asks and not everybodys and self._vouched(now) else None
         if self._holds and self._key != key:  # another token's, or everybody's, that begins now
             self._backoff.end()
             behind = False

@@ -122,11 +122,13 @@ def test_a_quick_question_about_nobodys_token_ends_it_and_then_slow_ones_hold_ba
     assert not trouble.fail(begun(trouble, C), 60, SLOW) or waits(trouble, 60) == [True] * 3
 
 
-def test_a_slow_token_is_no_news_in_everybodys_trouble() -> None:
+def test_a_slow_token_prolongs_everybodys_trouble_until_nobodys_is_quick() -> None:
     trouble = Trouble()
     trouble.succeed(followed(trouble), 0)
     failed(trouble, A, RESTING, 0)
-    assert not failed(trouble, B, SLOW, 1)
+    assert failed(trouble, B, SLOW, 1)
+    assert waits(trouble, 1) == [True] * 3
+    trouble.succeed(followed(trouble), 1)
     assert waits(trouble, 1) == [False] * 3
 
 

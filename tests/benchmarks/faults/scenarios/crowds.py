@@ -22,27 +22,23 @@ from tests.benchmarks.faults.stage import Stage, key
 
 
 def cold_start(stage: Stage) -> Found:
-    """30 requests at once, and the provider takes a tenth of a second."""
-    stage.provider.delay = 0.1
-    stage.prepare()
-    answers = stage.ask([stage.good()] * 30)
-    assert answers is not None
-    return {"cold_30": fetches(stage.provider.fetches, answers)}
+    return {"cold_30": _cold(stage, 30)}
 
 
 def cold_start_tasks(stage: Stage) -> Found:
-    stage.provider.delay = 0.1
-    stage.prepare()
-    answers = stage.ask([stage.good()] * 200)
-    assert answers is not None
-    return {"cold_200": fetches(stage.provider.fetches, answers)}
+    return {"cold_200": _cold(stage, 200)}
 
 
 def cold_start_threads(stage: Stage) -> Found:
+    return {"cold_64": _cold(stage, 64, how="threads")}
+
+
+def _cold(stage: Stage, requests: int, how: str = "usual") -> str | float:
+    """The fetches for so many requests at once, while the provider takes a tenth of a second."""
     stage.provider.delay = 0.1
     stage.prepare()
-    answers = stage.ask([stage.good()] * 64, how="threads")
-    return {"cold_64": NO_THREADS if answers is None else fetches(stage.provider.fetches, answers)}
+    answers = stage.ask([stage.good()] * requests, how=how)
+    return NO_THREADS if answers is None else fetches(stage.provider.fetches, answers)
 
 
 def forty_strangers(stage: Stage) -> Found:
