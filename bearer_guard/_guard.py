@@ -168,9 +168,8 @@ class Guard:
         """
         if wait:
             run(self._warming(), IO)
-            return
-        for source in self._verifier._sources():
-            source.rouse()
+        else:
+            self._rouse()
 
     async def awarm(self) -> None:
         """`warm` from a coroutine."""
@@ -178,16 +177,18 @@ class Guard:
 
     def _warming(self) -> Flow[None]:
         first: AuthorityUnavailable | None = None
-        sources = [*self._verifier._sources()]
-        for source in sources:  # all of them at once, so that nobody waits for one after the other
-            source.rouse()
-        for source in sources:
+        self._rouse()  # all of them at once, so that nobody waits for one after the other
+        for source in self._verifier._sources():
             try:
                 yield from source.warming()
             except AuthorityUnavailable as unavailable:  # the others are warmed all the same
                 first = first or unavailable
         if first is not None:
             raise first
+
+    def _rouse(self) -> None:
+        for source in self._verifier._sources():
+            source.rouse()
 
     def _challenge(self, error: AccessDenied) -> Challenge:
         params = {"realm": self._realm}

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waitress.server import create_server
 
 import bearer_guard
 from bearer_guard import AccessToken, Guard, JWTVerifier, RemoteJWKSet, Verifier
-from bearer_guard.cli import main
+from bearer_guard.cli import _apps, main
 from bearer_guard.cli._exchange import Exchange
 from bearer_guard.cli._scenario import SCOPE
 from bearer_guard.cli._transcript import Transcript
@@ -274,6 +275,23 @@ def test_an_interrupt_ends_the_command_with_130_and_everything_is_closed(
     assert port is not None
     with socket.socket() as sock, pytest.raises(ConnectionRefusedError):
         sock.connect(("127.0.0.1", int(port[1])))
+
+
+def test_requests_that_wait_for_a_thread_of_the_demo_are_not_told_of(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    servers: list[Any] = []
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        servers.append(create_server(*arguments, **options))
+        return servers[-1]
+
+    monkeypatch.setattr(_apps, "create_server", noted)
+    with _apps.under_waitress(lambda environ, start_response: []):
+        (server,) = servers
+        server.task_dispatcher.queue_logger.warning("Task queue depth is %d", 1)
+    assert capfd.readouterr() == ("", "")
+    assert caplog.messages == []
 
 
 def test_ctrl_c_ends_the_real_command_cleanly() -> None:

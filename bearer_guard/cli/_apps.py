@@ -5,6 +5,7 @@ The only module of the command that imports frameworks and servers: they come wi
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -83,6 +84,9 @@ def under_waitress(app: Any) -> Iterator[str]:
     url = f"http://{HOST}:{listening.getsockname()[1]}"
     sockets: dict[int, Any] = {}
     server: Any = create_server(app, map=sockets, sockets=[listening], threads=8)
+    # How many requests wait for a thread, on a busy machine also the first one, has no place in what the demo prints.
+    server.task_dispatcher.queue_logger = unheard = logging.Logger("waitress.queue")
+    unheard.disabled = True
     thread = threading.Thread(target=server.run, name="waitress", daemon=True)
     thread.start()
     try:
