@@ -288,6 +288,28 @@ def test_an_ecdsa_signature_is_r_and_s_side_by_side_and_never_der(curve: str) ->
     assert not key.verifies(algorithm, MESSAGE, der)
 
 
+@pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512", "ES256K"])
+def test_halves_of_an_ecdsa_signature_may_begin_with_any_octet(algorithm: str) -> None:
+    private, key = pair(algorithm)
+    wanted = {(r, s) for r in (0, 1, 128) for s in (0, 1, 128)} - {(0, 0)}
+    if algorithm == "ES512":  # the first octet holds one bit
+        wanted = {(0, 0), (0, 1), (1, 0), (1, 1)}
+    for number in range(20_000):
+        message = str(number).encode()
+        signature = sign(algorithm, private, message)
+        half = len(signature) // 2
+        kinds = tuple(octet and max(1, octet & 128) for octet in (signature[0], signature[half]))
+        if kinds in wanted:
+            wanted.discard(kinds)
+            assert key.verifies(algorithm, message, signature)
+            assert not key.verifies(algorithm, message, signature[half:] + signature[:half])
+            assert not key.verifies(algorithm, message, bytes(half) + signature[half:])
+            assert not key.verifies(algorithm, message, signature[:half] + bytes(half))
+        if not wanted:
+            break
+    assert not wanted
+
+
 def test_a_pss_signature_has_a_salt_of_the_length_of_its_hash() -> None:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
