@@ -42,6 +42,14 @@ try:
 except ImportError:
     _decode_base64 = _by_standard_library
 
+_loads: Callable[[bytes], Any] | None
+_dumps: Callable[[Any], bytes]
+try:
+    from orjson import dumps as _dumps
+    from orjson import loads as _loads  # the extra "speed" as well
+except ImportError:
+    _loads = None
+
 
 def b64url_decode(text: bytes) -> bytes:
     """The octets that `text` spells in canonical unpadded base64url. Raises ValueError for any other spelling."""
@@ -65,10 +73,27 @@ def b64url_encode(octets: bytes) -> bytes:
 
 def json_object(octets: bytes) -> dict[str, Any]:
     """The JSON object that `octets` spell. Raises ValueError for anything ambiguous or not an object."""
+    # To take an octet out of such a text takes a third of the time that counting it takes.
+    if len(octets) - len(octets.replace(b"[", b"").replace(b"{", b"")) > MAX_DEPTH:
+        _check_depth(octets)
+    if _loads is not None:
+        try:
+            value = _loads(octets)
+        except ValueError:
+            value = None
+        # Written again, most objects are the octets that they were read from. Then nothing in those was lost or changed
+        # by reading: no member was there twice and no number out of range. All else is for the slower reader to judge.
+        if type(value) is dict and _dumps(value) == octets:
+            return value
+    value = _by_json(octets)
+    if type(value) is not dict:
+        raise ValueError("not a JSON object")
+    return value
+
+
+def _by_json(octets: bytes) -> Any:
     try:
         text = octets.decode("utf-8")
-        if len(text) > 2 * MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
-            _check_depth(octets)
         value, end = _scan(text, 0) if text[:1] == "{" else (None, -1)
         if end != len(text):  # white space around it, or no object
             value = _decoder.decode(text)
@@ -76,8 +101,6 @@ def json_object(octets: bytes) -> dict[str, Any]:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError, StopIteration):
         raise ValueError("not unambiguous JSON in UTF-8") from None
-    if type(value) is not dict:
-        raise ValueError("not a JSON object")
     return value
 
 
@@ -86,7 +109,7 @@ def _check_depth(octets: bytes) -> None:
     for bracket in _STRING.sub(b"", octets).translate(None, _NOT_BRACKETS):
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
-            raise ValueError("nested too deeply")
+            raise ValueError("not unambiguous JSON: nested too deeply")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import math
 import runpy
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,6 +30,22 @@ json_values: st.SearchStrategy[Any] = st.recursive(
     max_leaves=10,
 )
 json_objects = st.dictionaries(st.text(max_size=4), json_values, max_size=5)
+
+
+Read = Callable[[bytes], dict[str, Any]]
+
+
+def without_speed() -> dict[str, Any]:
+    """The module as it is where the extra `speed` is not installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("orjson", "pybase64"):
+            patch.setitem(sys.modules, name, None)
+        return runpy.run_path(_strict.__file__)
+
+
+plain = without_speed()
+readers: list[Read] = [json_object, plain["json_object"]]
+by_both = pytest.mark.parametrize("read", readers, ids=["speed", "standard library"])
 
 
 def decoded(text: bytes) -> bytes | None:
@@ -57,14 +74,8 @@ def by_arithmetic(text: bytes) -> bytes | None:
     return None if unused == 6 or number % 2**unused else (number >> unused).to_bytes(length, "big")
 
 
-@pytest.mark.parametrize("fast", [True, False], ids=["pybase64", "standard library"])
-def test_one_octet_changed_anywhere_is_judged_alike_by_both_decoders(
-    fast: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decode = b64url_decode
-    if not fast:
-        monkeypatch.setitem(sys.modules, "pybase64", None)
-        decode = runpy.run_path(_strict.__file__)["b64url_decode"]
+@pytest.mark.parametrize("decode", [b64url_decode, plain["b64url_decode"]], ids=["speed", "standard library"])
+def test_one_octet_changed_anywhere_is_judged_alike_by_both_decoders(decode: Callable[[bytes], bytes]) -> None:
     for length in range(9):
         good = b"Aw-_AQgw8"[:length]
         for position in range(length):
@@ -106,38 +117,44 @@ def test_a_foreign_octet_anywhere_is_refused(text: bytes) -> None:
             assert decoded(replaced) is None
 
 
+@by_both
 @settings(deadline=None)
 @given(json_objects, st.booleans(), st.sampled_from([None, 1]))
-def test_what_the_standard_library_writes_is_read_as_it_reads_it(value: Any, ascii_only: bool, indent: Any) -> None:
+def test_what_the_standard_library_writes_is_read_as_it_reads_it(
+    read: Read, value: Any, ascii_only: bool, indent: Any
+) -> None:
     octets = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
-    assert json_object(octets) == json.loads(octets) == value
+    assert read(octets) == json.loads(octets) == value
 
 
+@by_both
 @settings(deadline=None, max_examples=300)
 @given(st.text('{}[]":,\\u0019deE.-+ \tntrufalsNI', max_size=25).map(lambda body: '{"a":' + body + "}"))
 @example('{"a":{"b":1,"b":1}}')
 @example('{"a":NaN}')
 @example('{"a":1e400}')
-def test_whatever_is_accepted_the_standard_library_reads_the_same(text: str) -> None:
+def test_whatever_is_accepted_the_standard_library_reads_the_same(read: Read, text: str) -> None:
     try:
-        value = json_object(text.encode())
+        value = read(text.encode())
     except ValueError:
         return
     assert value == json.loads(text)
     assert json.loads(json.dumps(value)) == value
 
 
+@by_both
 @settings(deadline=None)
 @given(json_objects, st.text(max_size=4), json_values, json_values)
-def test_a_member_twice_is_refused_at_any_level(value: Any, name: str, one: Any, other: Any) -> None:
+def test_a_member_twice_is_refused_at_any_level(read: Read, value: Any, name: str, one: Any, other: Any) -> None:
     twice = f"{{{json.dumps(name)}:{json.dumps(one)},{json.dumps(name)}:{json.dumps(other)}}}"
     nested = json.dumps({**value, "nested": 0})[:-1] + f', "inner": [{twice}]}}'
     for text in (twice, nested):
         json.loads(text)
         with pytest.raises(ValueError, match="not unambiguous JSON"):
-            json_object(text.encode())
+            read(text.encode())
 
 
+@by_both
 @pytest.mark.parametrize(
     "octets",
     [
@@ -180,17 +197,19 @@ def test_a_member_twice_is_refused_at_any_level(value: Any, name: str, one: Any,
     ],
     ids=lambda octets: repr(octets[:24]),
 )
-def test_what_is_not_unambiguous_json_is_a_value_error(octets: bytes) -> None:
+def test_what_is_not_unambiguous_json_is_a_value_error(read: Read, octets: bytes) -> None:
     with pytest.raises(ValueError, match="not unambiguous JSON"):
-        json_object(octets)
+        read(octets)
 
 
+@by_both
 @pytest.mark.parametrize("octets", [b"[]", b'["x"]', b'"x"', b"null", b"1", b"true", b"1.5", b" [] "])
-def test_json_that_is_no_object_is_a_value_error(octets: bytes) -> None:
+def test_json_that_is_no_object_is_a_value_error(read: Read, octets: bytes) -> None:
     with pytest.raises(ValueError, match="not a JSON object"):
-        json_object(octets)
+        read(octets)
 
 
+@by_both
 @pytest.mark.parametrize(
     ("octets", "value"),
     [
@@ -204,65 +223,146 @@ def test_json_that_is_no_object_is_a_value_error(octets: bytes) -> None:
         (b'{"":{"":1}}', {"": {"": 1}}),
     ],
 )
-def test_odd_but_unambiguous_json_is_read(octets: bytes, value: Any) -> None:
-    assert json_object(octets) == value
+def test_odd_but_unambiguous_json_is_read(read: Read, octets: bytes, value: Any) -> None:
+    assert read(octets) == value
 
 
 def nest(depth: int, opening: bytes, closing: bytes) -> bytes:
     return b'{"a":' + opening * (depth - 1) + b"1" + closing * (depth - 1) + b"}"
 
 
+@by_both
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"b":', b"}")])
-def test_the_depth_is_bounded_exactly(opening: bytes, closing: bytes) -> None:
-    assert json_object(nest(MAX_DEPTH, opening, closing))
+def test_the_depth_is_bounded_exactly(read: Read, opening: bytes, closing: bytes) -> None:
+    assert read(nest(MAX_DEPTH, opening, closing))
     with pytest.raises(ValueError, match="not unambiguous JSON"):
-        json_object(nest(MAX_DEPTH + 1, opening, closing))
+        read(nest(MAX_DEPTH + 1, opening, closing))
 
 
-def test_many_brackets_side_by_side_are_not_deep() -> None:
-    assert len(json_object(b'{"a":[' + b"[],{}," * 500 + b"0]}")["a"]) == 1001
+@by_both
+def test_many_brackets_side_by_side_are_not_deep(read: Read) -> None:
+    assert len(read(b'{"a":[' + b"[],{}," * 500 + b"0]}")["a"]) == 1001
 
 
+@by_both
 @settings(deadline=None)
 @given(st.text('[]{}\\"x', max_size=12))
-def test_brackets_in_strings_are_not_depth(text: str) -> None:
+def test_brackets_in_strings_are_not_depth(read: Read, text: str) -> None:
     value = {"a": [text * 20, text], text: text}
-    assert json_object(json.dumps(value).encode()) == value
+    assert read(json.dumps(value).encode()) == value
 
 
+@by_both
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=40))
-def test_any_octets_are_an_object_or_a_value_error(octets: bytes) -> None:
+def test_any_octets_are_an_object_or_a_value_error(read: Read, octets: bytes) -> None:
     try:
-        value = json_object(octets)
+        value = read(octets)
     except ValueError:
         return
     assert type(value) is dict
 
 
-def test_no_number_that_is_accepted_is_infinite() -> None:
-    largest = json_object(b'{"a":1.7976931348623157e308}')["a"]
+@by_both
+def test_no_number_that_is_accepted_is_infinite(read: Read) -> None:
+    largest = read(b'{"a":1.7976931348623157e308}')["a"]
     assert math.isfinite(largest)
 
 
+@by_both
 @pytest.mark.parametrize(
     "unclosed",
     [b'\\"', b'"', b"\\", b'\\\\"', b'"\\', b'[\\"', b'"["', b'\n\\\n"'],
     ids=range(8),
 )
-def test_brackets_beside_strings_that_are_never_closed_take_no_longer_than_they_are(unclosed: bytes) -> None:
+def test_brackets_beside_strings_that_are_never_closed_take_no_longer_than_they_are(
+    read: Read, unclosed: bytes
+) -> None:
     for size in (15_000, 60_000):
         text = b'{"x":' + b"[" * (MAX_DEPTH + 1) + b'"' + unclosed * (size // len(unclosed))
 
         def refuse(text: bytes = text) -> None:
             with pytest.raises(ValueError, match="not unambiguous JSON"):
-                json_object(text)
+                read(text)
 
         assert within(0.05, refuse)
 
 
+@by_both
 @settings(deadline=None)
 @given(json_objects)
-def test_brackets_in_strings_are_no_depth(value: Any) -> None:
+def test_brackets_in_strings_are_no_depth(read: Read, value: Any) -> None:
     brackets = '[{"\\' * MAX_DEPTH
-    assert json_object(json.dumps({**value, brackets: brackets}).encode()) == {**value, brackets: brackets}
+    assert read(json.dumps({**value, brackets: brackets}).encode()) == {**value, brackets: brackets}
+
+
+def outcome(read: Read, octets: bytes) -> str:
+    """What was read, told apart by type as well, or that it was refused."""
+    try:
+        return repr(read(octets))
+    except ValueError as refusal:
+        return f"refused: {str(refusal).partition(':')[0]}"
+
+
+@st.composite
+def nearly_json(draw: st.DrawFn) -> bytes:
+    """What some issuer writes, changed in a few places."""
+    value = draw(json_objects)
+    separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", "\t: ")]))
+    text = bytearray(json.dumps(value, separators=separators, ensure_ascii=draw(st.booleans())).encode())
+    for _ in range(draw(st.integers(0, 3))):
+        start = draw(st.integers(0, len(text)))
+        end = min(len(text), start + draw(st.integers(0, 2)))
+        text[start:end] = draw(st.sampled_from(SCRAPS))
+    return bytes(text)
+
+
+SCRAPS = [
+    *(bytes([octet]) for octet in b'{}[]",:\\u0019deE.-+ \t\n/\x00\x7f\xff\xc3\xa9ntrufalsNI'),
+    *(
+        b"",
+        b'"a":1,',
+        b'"a":1e400',
+        b"\\ud800",
+        b"\\ud83d\\ude00",
+        b"\\u00e9",
+        b"1e309",
+        b"9" * 20,
+        b"NaN",
+        b'"\\u0061":1,',
+    ),
+]
+
+
+@settings(deadline=None, max_examples=300)
+@given(nearly_json())
+@example(b'{"a":1,"a":1}')
+@example(b'{"a" :1,"a":1}')
+@example(b'{"a":1,"\\u0061":1}')
+@example(b'{"a":{"b":[{"c":0,"c":0}]}}')
+@example(b'{"a":1e309}')
+@example(b'{"a":-1' + b"0" * 309 + b".0}")
+def test_both_readers_decide_alike(octets: bytes) -> None:
+    assert outcome(json_object, octets) == outcome(plain["json_object"], octets)
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.from_regex(rb"-?[0-9]{0,25}(\.[0-9]{0,20})?([eE][-+]?[0-9]{0,4})?", fullmatch=True))
+@example(b"-0")
+@example(b"-0.0")
+@example(b"1e16")
+@example(b"1E16")
+@example(b"1e+16")
+@example(b"5e-324")
+@example(b"2.2250738585072011e-308")
+@example(b"1.7976931348623158e308")
+@example(b"1.7976931348623159e308")
+@example(b"9007199254740993")
+@example(b"9007199254740993.0")
+@example(b"9223372036854775808")
+@example(b"18446744073709551615")
+@example(b"18446744073709551616")
+@example(b"-9223372036854775809")
+def test_both_readers_take_the_same_numbers_for_the_same(number: bytes) -> None:
+    octets = b'{"a":' + number + b"}"
+    assert outcome(json_object, octets) == outcome(plain["json_object"], octets)

@@ -18,10 +18,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.benchmarks import speed
 from tests.benchmarks.measure import table
 
 TOLERANCE = 0.05
@@ -33,9 +33,9 @@ UNIT = "json.loads"
 
 def interpreter() -> str:
     """What figures are recorded for: counts of one interpreter say nothing about another."""
-    speed = "pybase64" if find_spec("pybase64") and not os.environ.get("BEARER_GUARD_PLAIN") else "plain"
+    extra = "speed" if speed.is_there() and not os.environ.get("BEARER_GUARD_PLAIN") else "plain"
     version = ".".join(platform.python_version_tuple()[:2])
-    return f"{platform.python_implementation()} {version}, {platform.machine()}, {speed}"
+    return f"{platform.python_implementation()} {version}, {platform.machine()}, {extra}"
 
 
 class Count(NamedTuple):

@@ -12,8 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypedDict
 
+from tests.benchmarks import speed
+
 FIGURES = Path(__file__).with_name("figures.json")
-LIBRARIES = ("bearer-guard", "cryptography", "PyJWT", "pybase64", "httpx2", "uvicorn", "httptools", "uvloop")
+LIBRARIES = ("bearer-guard", "cryptography", "PyJWT", *speed.LIBRARIES, "httpx2", "uvicorn", "httptools", "uvloop")
 
 
 class Section(TypedDict):
@@ -48,8 +50,9 @@ def environment() -> dict[str, Any]:
             libraries[name] = version(name)
         except PackageNotFoundError:
             continue
-    if sys.modules.get("pybase64", ...) is None:
-        libraries.pop("pybase64", None)
+    for name in speed.LIBRARIES:
+        if sys.modules.get(name, ...) is None:
+            libraries.pop(name, None)
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

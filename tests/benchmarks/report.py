@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import cold, growth, in_process, introspection, servers
+from tests.benchmarks import cold, growth, in_process, introspection, servers, speed
 from tests.benchmarks.record import Record, Section
 
 TEMPLATE = Path(__file__).with_name("performance.template.md")
@@ -53,7 +53,7 @@ def machine(record: Record) -> str:
     for environment, names in _by_environment(record):
         which = "" if len(names) == len(record) else f" ({', '.join(names)})"
         libraries = ", ".join(f"{name} {release}" for name, release in environment["libraries"].items())
-        without = "" if "pybase64" in environment["libraries"] else ", without pybase64"
+        without = "".join(f", without {name}" for name in speed.LIBRARIES if name not in environment["libraries"])
         cores = f"{environment['cores']} core{'s' if environment['cores'] != 1 else ''}"
         lines.append(
             f"- {environment['processor']}, {cores}, {environment['system']}, {environment['python']}{which}; "

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
-import time
 from bisect import bisect
 from collections.abc import Callable, Iterator, MutableMapping
 from hashlib import sha256
@@ -113,12 +111,3 @@ def _batch(verify: Callable[[str], Any], tokens: list[str]) -> Callable[[], None
             verify(token)
 
     return batch
-
-
-def environment() -> str:
-    """What the figures were measured on, without a name of the machine."""
-    from importlib.metadata import version
-
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("bearer-guard", "cryptography", "pyjwt"))
-    speed = "with" if "pybase64" in sys.modules else "without"
-    return f"CPython {sys.version.split()[0]}, {libraries}, {speed} pybase64, {time.strftime('%Y-%m-%d')}.\n"
