@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple, cast
 
+from ._checks import Check
 from ._jose import UnusableKey, VerificationKey, load_jwk
 
 MAX_KEYS: Final = 100
@@ -27,7 +28,7 @@ class SkippedKey(NamedTuple):
 class KeySet:
     """Keys that are current together. Immutable: what a source brings anew is another object."""
 
-    __slots__ = ("_by_kid", "_fitting", "_without_kid", "document", "keys", "skipped")
+    __slots__ = ("_by_kid", "_checks", "_without_kid", "document", "keys", "skipped")
 
     def __init__(
         self, keys: tuple[VerificationKey, ...], *, skipped: tuple[SkippedKey, ...] = (), document: object = None
@@ -40,7 +41,7 @@ class KeySet:
             if key.kid is not None:
                 self._by_kid.setdefault(key.kid, []).append(key)
         self._without_kid = [key for key in keys if key.kid is None]
-        self._fitting: dict[tuple[str, str | None, bool], list[VerificationKey]] = {}
+        self._checks: dict[tuple[str, str | None, bool], list[Check]] = {}
 
     def knows(self, kid: str | None) -> bool:
         """Whether `kid` can be a name of a key here: a token without one names every key, and so it is with the set."""
@@ -52,14 +53,18 @@ class KeySet:
 
     def fitting(self, algorithm: str, kid: str | None, *, listed: bool) -> list[VerificationKey]:
         """The keys to try for a header, at most MAX_TRIED: those of its kid, else those that have no name."""
+        named = self.keys if kid is None else self._by_kid.get(kid, self._without_kid)
+        return [key for key in named if key.fits(algorithm, listed=listed)][:MAX_TRIED]
+
+    def checks(self, algorithm: str, kid: str | None, *, listed: bool) -> list[Check]:
+        """The checks by `algorithm` of the keys to try."""
         wanted = algorithm, kid, listed
-        fitting = self._fitting.get(wanted)
-        if fitting is None:
-            named = self.keys if kid is None else self._by_kid.get(kid, self._without_kid)
-            fitting = [key for key in named if key.fits(algorithm, listed=listed)][:MAX_TRIED]
-            if fitting and (kid is None or kid in self._by_kid):  # what a stranger makes up takes no room
-                self._fitting[wanted] = fitting
-        return fitting
+        checks = self._checks.get(wanted)
+        if checks is None:
+            checks = [key.checks[algorithm] for key in self.fitting(algorithm, kid, listed=listed)]
+            if checks and (kid is None or kid in self._by_kid):  # what a stranger makes up takes no room
+                self._checks[wanted] = checks
+        return checks
 
     def __repr__(self) -> str:
         return f"KeySet({len(self.keys)} keys, {len(self.skipped)} skipped)"

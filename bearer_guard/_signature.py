@@ -77,8 +77,8 @@ class SignatureCheck:
     def verified(self, jws: CompactJWS, keys: KeySet) -> bool:
         """Whether one of `keys` that fits the header verifies the signature."""
         algorithm, kid, _ = jws.header
-        for key in keys.fitting(algorithm, kid, listed=self._listed):
-            if key.checks[algorithm](jws.signing_input, jws.signature):
+        for check in keys.checks(algorithm, kid, listed=self._listed):
+            if check(jws.signing_input, jws.signature):
                 return True
         return False
 

@@ -129,13 +129,13 @@ def test_a_set_in_which_no_key_has_a_name_may_have_any() -> None:
 def test_kids_that_strangers_made_up_take_no_room(named: str) -> None:
     keys = load_jwks(jwks(jwk(kid=named), jwk("RSA", kid=ABSENT)))
     for number in range(1000):
-        keys.fitting("ES256", f"made up {number}", listed=False)
-        keys.fitting("RS256", f"made up {number}", listed=False)
-    keys.fitting("ES256", "k1", listed=False)
-    assert len(keys._fitting) <= 4
+        keys.checks("ES256", f"made up {number}", listed=False)
+        keys.checks("RS256", f"made up {number}", listed=False)
+    keys.checks("ES256", "k1", listed=False)
+    assert len(keys._checks) <= 4
 
 
-def test_the_keys_to_try_are_chosen_once() -> None:
+def test_what_to_try_is_chosen_once() -> None:
     keys = load_jwks(jwks())
-    assert keys.fitting("ES256", "k1", listed=False) is keys.fitting("ES256", "k1", listed=False)
-    assert keys.fitting("ES256", "k1", listed=True) is not keys.fitting("ES256", "k1", listed=False)
+    assert keys.checks("ES256", "k1", listed=False) is keys.checks("ES256", "k1", listed=False)
+    assert keys.checks("ES256", "k1", listed=True) is not keys.checks("ES256", "k1", listed=False)

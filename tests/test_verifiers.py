@@ -348,5 +348,5 @@ def test_made_up_kids_take_no_room() -> None:
     keys = source.current()
     assert keys is not None
     for number in range(100):
-        keys.fitting("HS256", f"made up {number}", listed=False)
-    assert not keys._fitting
+        keys.checks("HS256", f"made up {number}", listed=False)
+    assert not keys._checks
