@@ -24,6 +24,8 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 __all__ = ["BearerMiddleware", "readiness"]
 
+_AUTHORIZATION = b"authorization"
+_SEQUENCES = (list, tuple)  # a union written out in a check is made anew each time
 _POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1; before accept a server answers it with a bare 403
 
 
@@ -43,7 +45,8 @@ class ASGIRequest(IncomingRequest):
         return tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in pairs)
 
     def values(self, name: str) -> list[str]:
-        wanted, length = name.encode("latin-1"), len(name)
+        wanted = _AUTHORIZATION if name == "authorization" else name.encode("latin-1")
+        length = len(wanted)
         pairs = self._scope.get("headers") or ()
         return [value.decode("latin-1") for found, value in pairs if len(found) == length and found.lower() == wanted]
 
@@ -72,7 +75,7 @@ class BearerMiddleware:
         if kind not in ("http", "websocket"):
             raise RuntimeError(f"BearerMiddleware guards http and websocket scopes and refuses the scope type {kind!r}")
         inner = dict(scope)
-        if not isinstance(inner.get("headers", ()), list | tuple):
+        if not isinstance(inner.get("headers", ()), _SEQUENCES):
             inner["headers"] = list(inner["headers"] or ())  # one that can be read only once
         gate = self._gate
         guard = gate.guard
