@@ -43,13 +43,14 @@ try:
 except ImportError:
     _decode_base64 = _by_standard_library
 
-_loads: Callable[[bytes], Any] | None
-_dumps: Callable[[Any], bytes]
+_read: Callable[[bytes], Any] | None = None
+_write: Callable[[Any], bytes]
 try:
-    from orjson import dumps as _dumps
-    from orjson import loads as _loads  # the extra "speed" as well
+    from msgspec.json import Decoder, Encoder  # the extra "speed" as well
 except ImportError:
-    _loads = None
+    pass
+else:
+    _read, _write = Decoder().decode, Encoder().encode
 
 
 def b64url_decode(text: bytes) -> bytes:
@@ -79,15 +80,15 @@ def json_object(octets: bytes) -> dict[str, Any]:
         _check_depth(octets)
     # Most issuers write no space and no backslash that could be left out. Where one is seen at once, after the name of
     # the first claim or anywhere, this would be in vain.
-    if _loads is not None and _SPACE not in octets[:10] and _BACKSLASH not in octets:
+    if _read is not None and _SPACE not in octets[:10] and _BACKSLASH not in octets:
         try:
-            value = _loads(octets)
-        except ValueError:
-            value = None
-        # Written again, such an object is the octets that it was read from. Then reading has lost and changed nothing
-        # in them: no member was there twice and no number out of range. All else is for the slower reader to judge.
-        if type(value) is dict and _dumps(value) == octets:
-            return value
+            value = _read(octets)
+            # Written again, such an object is the octets that it was read from. Then reading has lost and changed
+            # nothing: no member was there twice, no number out of range. All else is for the slower reader to judge.
+            if _write(value) == octets and type(value) is dict:
+                return value
+        except (ValueError, RecursionError):
+            pass
     value = _by_json(octets)
     if type(value) is not dict:
         raise ValueError("not a JSON object")

@@ -112,7 +112,7 @@ ENVIRONMENT = {
     "cores": 2,
     "system": "Example OS 1",
     "python": "CPython 3.13.0",
-    "libraries": {"bearer-guard": "1.0", "orjson": "3.11"},
+    "libraries": {"bearer-guard": "1.0", "msgspec": "0.20"},
 }
 RECORD: Any = {
     "tokens": {"date": "2026-11-25", "environment": ENVIRONMENT, "rounds": 31, "quick": False, "figures": TOKENS}
@@ -122,7 +122,7 @@ RECORD: Any = {
 def test_the_report_says_what_was_measured_on_what_and_who_is_ahead() -> None:
     page = report.document(RECORD, "{{machine}}\n\n{{tokens}}\n\n{{growth}}\n")
     assert page.startswith(
-        "- Example CPU, 2 cores, Example OS 1, CPython 3.13.0; bearer-guard 1.0, orjson 3.11, without pybase64.\n"
+        "- Example CPU, 2 cores, Example OS 1, CPython 3.13.0; bearer-guard 1.0, msgspec 0.20, without pybase64.\n"
     )
     assert "Measured on 2026-11-25, 31 rounds." in page
     assert "| bearer_guard | 1.0 | 50.0 | 1.25 | 1.20-1.30 | nothing of these |" in page

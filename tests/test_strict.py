@@ -38,7 +38,7 @@ Read = Callable[[bytes], dict[str, Any]]
 def without_speed() -> dict[str, Any]:
     """The module as it is where the extra `speed` is not installed."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("orjson", "pybase64"):
+        for name in ("msgspec", "pybase64"):
             patch.setitem(sys.modules, name, None)
         return runpy.run_path(_strict.__file__)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-LIBRARIES = ("orjson", "pybase64")
+LIBRARIES = ("msgspec", "pybase64")
 
 
 def is_there() -> bool:
