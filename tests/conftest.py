@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,8 +19,10 @@ _MOST_WORKERS = 8
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """A run of all tests uses every core; tests that are named, and tests under coverage, run in this process.
 
-    `-n` says otherwise, as pytest-xdist describes it.
+    `-n` says otherwise, as pytest-xdist describes it. Ctrl-C, which some tests press, has its effect in any case.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what runs in its background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     option = config.option
     whole = config.args_source is config.ArgsSource.TESTPATHS and not hasattr(config, "workerinput")
     if whole and getattr(option, "numprocesses", 0) is None and option.dist == "no" and Coverage.current() is None:

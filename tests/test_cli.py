@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,17 @@ def test_serve_keeps_everything_up_and_its_curl_lines_work() -> None:
     assert run_demo(serve=True, out=out, wait=try_the_lines) == 0
     assert re.findall(r"HTTP/1.1 (\d+)", answers[0]) == ["200", "200", "401", "401"]
     assert answers[0].count('realm="users"') == 2
+
+
+def test_serve_ends_with_ctrl_c_that_comes_at_any_moment() -> None:
+    class Reader(io.StringIO):
+        def write(self, text: str) -> int:
+            if "Try:" in text:
+                threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
+            return super().write(text)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(serve=True, out=Reader())
 
 
 def _shell(lines: list[str]) -> str:
