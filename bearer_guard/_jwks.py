@@ -56,14 +56,14 @@ class KeySet:
         named = self.keys if kid is None else self._by_kid.get(kid, self._without_kid)
         return [key for key in named if key.fits(algorithm, listed=listed)][:MAX_TRIED]
 
-    def checks(self, algorithm: str, kid: str | None, *, listed: bool) -> list[Check]:
-        """The checks by `algorithm` of the keys to try."""
+    def checks(self, algorithm: str, kid: str | None, *, listed: bool, proven: bool = False) -> list[Check]:
+        """The checks by `algorithm` of the keys to try. `proven` says that a token with such a header was verified."""
         wanted = algorithm, kid, listed
         checks = self._checks.get(wanted)
         if checks is None:
             checks = [key.checks[algorithm] for key in self.fitting(algorithm, kid, listed=listed)]
-            if checks and (kid is None or kid in self._by_kid):  # what a stranger makes up takes no room
-                self._checks[wanted] = checks
+            if proven or (checks and (kid is None or kid in self._by_kid)):
+                self._checks[wanted] = checks  # what a stranger makes up takes no room
         return checks
 
     def __repr__(self) -> str:

@@ -77,7 +77,7 @@ class SignatureCheck:
     def verified(self, jws: CompactJWS, keys: KeySet) -> bool:
         """Whether one of `keys` that fits the header verifies the signature."""
         algorithm, kid, _ = jws.header
-        for check in keys.checks(algorithm, kid, listed=self._listed):
+        for check in keys.checks(algorithm, kid, listed=self._listed, proven=not jws.new_header):
             if check(jws.signing_input, jws.signature):
                 return True
         return False

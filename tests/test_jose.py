@@ -310,6 +310,56 @@ def test_halves_of_an_ecdsa_signature_may_begin_with_any_octet(algorithm: str) -
     assert not wanted
 
 
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"])
+def test_an_rsa_signature_is_as_long_as_its_modulus_though_it_begin_with_zero(algorithm: str) -> None:
+    private, key = pair(algorithm)
+    for number in range(10_000):
+        message = str(number).encode()
+        signature = sign(algorithm, private, message)
+        if signature[0] == 0:
+            break
+    assert signature[0] == 0
+    assert key.verifies(algorithm, message, signature)
+    for other in (signature[1:], b"\0" + signature, signature + b"\0"):
+        assert not key.verifies(algorithm, message, other)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512"])
+def test_what_a_pkcs1_signature_holds_is_compared_as_a_whole(algorithm: str) -> None:
+    private, key = pair(algorithm)
+    numbers = private.private_numbers()
+    length = (private.key_size + 7) // 8
+    name = {"RS256": "sha256", "RS384": "sha384", "RS512": "sha512"}[algorithm]
+    digest = hashlib.new(name, MESSAGE).digest()
+    oid = {"RS256": "01", "RS384": "02", "RS512": "03"}[algorithm]
+    size = len(digest)
+    with_null = bytes.fromhex(f"30{size + 17:02x}300d06096086480165030402{oid}050004{size:02x}") + digest
+    without = bytes.fromhex(f"30{size + 15:02x}300b06096086480165030402{oid}04{size:02x}") + digest
+    long_form = bytes.fromhex(f"3081{size + 17:02x}300d06096086480165030402{oid}050004{size:02x}") + digest
+
+    def raw(encoded: bytes) -> bytes:
+        assert len(encoded) == length
+        return pow(int.from_bytes(encoded), numbers.d, numbers.public_numbers.n).to_bytes(length)
+
+    def padded(content: bytes, filling: bytes = b"\xff", kind: int = 1) -> bytes:
+        return bytes([0, kind]) + filling * (length - len(content) - 3) + b"\0" + content
+
+    assert key.verifies(algorithm, MESSAGE, raw(padded(with_null)))
+    for encoded in (
+        padded(without),
+        padded(long_form),
+        padded(digest),
+        padded(with_null + b"\0"),
+        padded(with_null[:-1]),
+        padded(with_null, kind=2),
+        padded(with_null, filling=b"\xfe"),
+        bytes([0, 1]) + b"\xff" * 8 + b"\0" + with_null + bytes(length - 11 - len(with_null)),
+        bytes([0, 1]) + b"\xff" * 7 + b"\0" + bytes(length - 10 - len(with_null)) + with_null,
+        bytes([0, 1, 0]) + bytes(length - 3 - len(with_null)) + with_null,
+    ):
+        assert not key.verifies(algorithm, MESSAGE, raw(encoded))
+
+
 def test_a_pss_signature_has_a_salt_of_the_length_of_its_hash() -> None:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
