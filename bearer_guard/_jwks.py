@@ -54,6 +54,8 @@ class KeySet:
     def fitting(self, algorithm: str, kid: str | None, *, listed: bool) -> list[VerificationKey]:
         """The keys to try for a header, at most MAX_TRIED: those of its kid, else those that have no name."""
         named = self.keys if kid is None else self._by_kid.get(kid, self._without_kid)
+        if not named:
+            return []
         return [key for key in named if key.fits(algorithm, listed=listed)][:MAX_TRIED]
 
     def checks(self, algorithm: str, kid: str | None, *, listed: bool, proven: bool = False) -> list[Check]:

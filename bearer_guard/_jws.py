@@ -32,18 +32,25 @@ class Header(NamedTuple):
 class CompactJWS:
     """The parts of a token, none of them verified: whoever reads `unverified_claims` before the signature says so."""
 
-    __slots__ = ("_claims", "_payload", "_segment", "header", "new_header", "signature", "signing_input")
+    __slots__ = ("_claims", "_encoded_signature", "_payload", "_segment", "header", "new_header", "signing_input")
 
     def __init__(
-        self, header: Header, segment: bytes, signing_input: bytes, signature: bytes, new_header: bool = True
+        self, header: Header, segment: bytes, signing_input: bytes, encoded_signature: bytes, new_header: bool = True
     ) -> None:
         self.header: Header = header
         self._segment = segment
+        self._encoded_signature = encoded_signature
         self._payload: bytes | None = None
         self._claims: dict[str, Any] | None = None
         self.new_header: bool = new_header
         self.signing_input: bytes = signing_input
-        self.signature: bytes = signature
+
+    def signature(self) -> bytes:
+        """The octets of the signature. Raises MalformedToken for another spelling than the canonical one."""
+        try:
+            return b64url_decode(self._encoded_signature)
+        except ValueError:
+            raise MalformedToken("the signature is not canonical base64url") from None
 
     def unverified_claims(self) -> dict[str, Any]:
         """The payload's claims set. Raises MalformedToken when it is not one."""
@@ -68,6 +75,7 @@ class CompactJWS:
 def parse(token: str, known: Mapping[bytes, Header] = MappingProxyType({})) -> CompactJWS:
     """The parts of `token`. Raises MalformedToken, or InvalidToken for a header that must not be accepted.
 
+    Payload and signature are decoded, or refused, when somebody asks for them: of most strangers' tokens nobody does.
     `known` are headers that have been read already, by their segment.
     """
     if len(token) > MAX_TOKEN_LENGTH:
@@ -84,11 +92,7 @@ def parse(token: str, known: Mapping[bytes, Header] = MappingProxyType({})) -> C
     new_header = header is None
     if header is None:
         header = read_header(_object(segment))
-    try:
-        signature = b64url_decode(encoded_signature)
-    except ValueError:
-        raise MalformedToken("the signature is not canonical base64url") from None
-    return CompactJWS(header, encoded_payload, signing_input, signature, new_header)
+    return CompactJWS(header, encoded_payload, signing_input, encoded_signature, new_header)
 
 
 def read_header(members: dict[str, Any]) -> Header:

@@ -43,6 +43,7 @@ class SignatureCheck:
         Raises BadSignature, UnknownKey or AuthorityUnavailable. `before_fetching` raises for a token that is not worth
         bringing any keys for, `before_refetching` for one that is not worth spending the refetch budget on.
         """
+        jws.signature()  # nothing is fetched for what is none
         arrival = self.keys.arrival()
         keys = tried
         if keys is None:
@@ -65,8 +66,9 @@ class SignatureCheck:
         if refusal is None:
             return
         outage = isinstance(refusal, AuthorityUnavailable)
-        if outage:
-            before_refetching(jws, now)  # no outage makes a token better that would be refused anyway
+        if outage:  # which makes no token better that would be refused anyway
+            jws.signature()
+            before_refetching(jws, now)
         if self._is_bad_signature(jws, seen, outage):
             raise BadSignature(self._unverified)
         try:
@@ -78,7 +80,7 @@ class SignatureCheck:
         """Whether one of `keys` that fits the header verifies the signature."""
         algorithm, kid, _ = jws.header
         for check in keys.checks(algorithm, kid, listed=self._listed, proven=not jws.new_header):
-            if check(jws.signing_input, jws.signature):
+            if check(jws.signing_input, jws.signature()):
                 return True
         return False
 

@@ -176,15 +176,22 @@ class MultiIssuer(Verifier):
 
     def _known(self, token: str) -> AccessToken | None:
         # Whose cache to look into before anything is decoded. What is found there is that issuer's, by the whole token.
-        verifier = self._by_header.get(_header_of(token)) if len(token) <= MAX_TOKEN_LENGTH else None
-        return None if verifier is None else verifier._known(token)
+        likely = self._likely(token)
+        return None if likely is None else likely._known(token)
+
+    def _likely(self, token: str) -> JWTVerifier | None:
+        """The one that has verified a token with this header."""
+        return self._by_header.get(_header_of(token)) if len(token) <= MAX_TOKEN_LENGTH else None
 
     def _begin(self, token: str) -> Begun[AccessToken]:
-        jws = parse(token)
+        likely = self._likely(token)
+        jws = parse(token) if likely is None else parse(token, likely._headers)
         issuer = jws.unverified_claims().get("iss")
         verifier = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
         if verifier is None:
             raise UntrustedIssuer(f"expected one of {', '.join(map(repr, self._by_issuer))}")
+        if verifier is not likely:
+            jws = parse(token)  # that another knows this header says nothing here
         if overrides(verifier):
             return begin(verifier, token)
         begun = verifier._known(token) or verifier.begin(token, jws)

@@ -10,6 +10,7 @@ import pytest
 
 from bearer_guard import (
     AccessToken,
+    AuthorityUnavailable,
     BadSignature,
     ExpiredToken,
     Guard,
@@ -125,6 +126,30 @@ def test_a_token_that_is_out_of_time_spends_no_refetch(issuer: LocalIssuer, cloc
     assert source.status()["fetches"]["begun"] > begun
 
 
+def test_a_signature_that_is_none_is_malformed_whatever_keys_there_are(issuer: LocalIssuer) -> None:
+    verifier = issuer.verifier()
+    status = verifier._signatures.keys.status
+
+    def respelled(**header: str) -> str:
+        return issuer.token(headers=header) + "="
+
+    with pytest.raises(MalformedToken):
+        verifier.verify(respelled())
+    assert status()["fetches"]["begun"] == 0  # no keys yet, and none are asked for on its account
+    verifier.verify(issuer.token())
+    begun = status()["fetches"]["begun"]
+    for token in (respelled(), respelled(kid="other")):
+        with pytest.raises(MalformedToken):
+            verifier.verify(token)
+    assert status()["fetches"]["begun"] == begun
+    issuer.outage()
+    with pytest.raises(AuthorityUnavailable):
+        verifier.verify(issuer.token(headers={"kid": "other"}))
+    for token in (respelled(), respelled(kid="other")):
+        with pytest.raises(MalformedToken):  # and not what an outage makes of a good one
+            verifier.verify(token)
+
+
 def test_nothing_is_fetched_for_another_issuer_even_when_there_are_no_keys_yet(issuer: LocalIssuer) -> None:
     verifier = issuer.verifier()
     with pytest.raises(UntrustedIssuer):
@@ -212,6 +237,21 @@ def test_every_issuer_has_its_own_cache_whatever_the_headers(shared: bool, clock
     for token in tokens:
         with pytest.raises(ExpiredToken):
             verifier.verify(token)
+
+
+def test_a_header_that_one_of_several_issuers_may_use_is_judged_anew_for_another() -> None:
+    one, two = (
+        LocalIssuer(audience=API, issuer="https://one.example"),
+        LocalIssuer(audience=API, issuer="https://two.example"),
+    )
+    verifier = MultiIssuer(one.verifier(), two.verifier(profile="rfc9068"))
+    header = {"typ": "JWT", "kid": ABSENT}
+    for _ in range(2):
+        assert verifier.verify(one.token(headers=header)).issuer == one.issuer
+    with pytest.raises(InvalidToken) as refused:
+        verifier.verify(two.token(headers=header))
+    assert refused.value.reason == "type_not_allowed"
+    assert verifier.verify(two.token(headers={**header, "typ": "at+jwt"})).issuer == two.issuer
 
 
 def test_a_router_hands_what_is_too_long_for_a_jwt_to_the_other_verifier(issuer: LocalIssuer) -> None:

@@ -80,4 +80,5 @@ def _verified(jws: CompactJWS, client: Client) -> bool:
         return False
     algorithm = jws.header.algorithm
     keys = load_jwks(dict(client.jwks)).fitting(algorithm, jws.header.kid, listed=False)
-    return any(key.verifies(algorithm, jws.signing_input, jws.signature) for key in keys)
+    signature = jws.signature()
+    return any(key.verifies(algorithm, jws.signing_input, signature) for key in keys)

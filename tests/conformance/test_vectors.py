@@ -80,10 +80,11 @@ def verifies(token: str, document: dict[str, Any]) -> bool:
     try:
         jws = parse(token)
         jws.payload()
+        signature = jws.signature()
         keys = key_set(document).fitting(jws.header.algorithm, jws.header.kid, listed=True)
     except (InvalidToken, ValueError):
         return False
-    return any(key.verifies(jws.header.algorithm, jws.signing_input, jws.signature) for key in keys)
+    return any(key.verifies(jws.header.algorithm, jws.signing_input, signature) for key in keys)
 
 
 SIGNATURE_LABELS = {"skip": None, "invalid": False, "invalid-if-key-alg-enforced": False, "duplicate": True}
