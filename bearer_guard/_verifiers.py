@@ -175,17 +175,16 @@ class MultiIssuer(Verifier):
         self._by_header: Final[dict[str, JWTVerifier]] = {}
 
     def _known(self, token: str) -> AccessToken | None:
-        # Whose cache to look into before anything is decoded. What is found there is that issuer's, by the whole token.
-        likely = self._likely(token)
-        return None if likely is None else likely._known(token)
+        likely = self._likely(token)  # what is found in its cache is its issuer's, by the whole token
+        return likely and likely._known(token)
 
     def _likely(self, token: str) -> JWTVerifier | None:
-        """The one that has verified a token with this header."""
+        """The one that has verified a token with this header, told before anything is decoded."""
         return self._by_header.get(_header_of(token)) if len(token) <= MAX_TOKEN_LENGTH else None
 
     def _begin(self, token: str) -> Begun[AccessToken]:
         likely = self._likely(token)
-        jws = parse(token) if likely is None else parse(token, likely._headers)
+        jws = parse(token, likely._headers) if likely else parse(token)
         issuer = jws.unverified_claims().get("iss")
         verifier = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
         if verifier is None:
