@@ -176,7 +176,7 @@ class MultiIssuer(Verifier):
 
     def _known(self, token: str) -> AccessToken | None:
         likely = self._likely(token)  # what is found in its cache is its issuer's, by the whole token
-        return likely and likely._known(token)
+        return likely._known(token) if likely else None
 
     def _likely(self, token: str) -> JWTVerifier | None:
         """The one that has verified a token with this header, told before anything is decoded."""
