@@ -43,7 +43,7 @@ class SignatureCheck:
         Raises BadSignature, UnknownKey or AuthorityUnavailable. `before_fetching` raises for a token that is not worth
         bringing any keys for, `before_refetching` for one that is not worth spending the refetch budget on.
         """
-        jws.signature()  # nothing is fetched for what is none
+        jws.signature()  # no keys are asked for on account of what is none
         arrival = self.keys.arrival()
         keys = tried
         if keys is None:

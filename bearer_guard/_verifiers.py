@@ -176,7 +176,7 @@ class MultiIssuer(Verifier):
 
     def _known(self, token: str) -> AccessToken | None:
         likely = self._likely(token)  # what is found in its cache is its issuer's, by the whole token
-        return likely._known(token) if likely else None
+        return None if likely is None else likely._known(token)
 
     def _likely(self, token: str) -> JWTVerifier | None:
         """The one that has verified a token with this header, told before anything is decoded."""
@@ -184,7 +184,7 @@ class MultiIssuer(Verifier):
 
     def _begin(self, token: str) -> Begun[AccessToken]:
         likely = self._likely(token)
-        jws = parse(token, likely._headers) if likely else parse(token)
+        jws = parse(token) if likely is None else parse(token, likely._headers)
         issuer = jws.unverified_claims().get("iss")
         verifier = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
         if verifier is None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bearer_guard import AuthorityUnavailable
+from bearer_guard import AuthorityUnavailable, _strict
 from bearer_guard._strict import b64url_decode
-from tests.benchmarks import apps, cold, growth, in_process, introspection, probes, record, report
+from tests.benchmarks import apps, cold, contenders, growth, in_process, introspection, probes, record, report
 from tests.benchmarks.__main__ import SECTIONS
 from tests.benchmarks.contenders import OURS, ours, pyjwt
 from tests.benchmarks.material import Material
@@ -37,6 +37,13 @@ def test_a_contender_is_timed_beside_the_yardstick_round_by_round() -> None:
     times = times_of(batches, operations=3, rounds=2)
     assert {name: len(found) for name, found in times.items()} == {"raw": 2, "ours": 2}
     assert all(time > 0 for found in times.values() for time in found)
+
+
+def test_the_copy_without_the_extra_has_nothing_of_it() -> None:
+    package = contenders._without_speed()
+    assert package._strict._read is None
+    assert package._strict._decode_base64 is package._strict._by_standard_library
+    assert _strict._read is not None  # and this one still has
 
 
 def test_a_figure_compares_within_the_round() -> None:

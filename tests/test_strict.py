@@ -8,6 +8,7 @@ import math
 import runpy
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,9 +39,12 @@ Read = Callable[[bytes], dict[str, Any]]
 def without_speed() -> dict[str, Any]:
     """The module as it is where the extra `speed` is not installed."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("msgspec", "pybase64"):
+        for name in ("msgspec.json", "pybase64"):
             patch.setitem(sys.modules, name, None)
-        return runpy.run_path(_strict.__file__)
+        module = runpy.run_path(_strict.__file__)
+    assert module["_read"] is None
+    assert module["_decode_base64"] is module["_by_standard_library"]
+    return module
 
 
 plain = without_speed()
@@ -366,3 +370,37 @@ def test_both_readers_decide_alike(octets: bytes) -> None:
 def test_both_readers_take_the_same_numbers_for_the_same(number: bytes) -> None:
     octets = b'{"a":' + number + b"}"
     assert outcome(json_object, octets) == outcome(plain["json_object"], octets)
+
+
+class Lying:
+    """A decoder that reads something else than what is there, or raises what no decoder should."""
+
+    answer: Any = {"a": 1}
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def decode(self, _: bytes) -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Writing:
+    def encode(self, value: Any) -> bytes:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("answer", [{"a": 1}, [], None, {"a": {1}}, KeyError("truncated"), RecursionError()])
+def test_no_reader_that_errs_changes_what_is_decided(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "msgspec.json", SimpleNamespace(Decoder=Lying, Encoder=Writing))
+    monkeypatch.setattr(Lying, "answer", answer)
+    read = runpy.run_path(_strict.__file__)["json_object"]
+    for octets in (b"{}", b'{"a":1}', b'{"a":1,"a":1}', b'{"a":2}', b'{"a":1', b"[]", b"", b"null", b'{"a":1e400}'):
+        assert outcome(read, octets) == outcome(plain["json_object"], octets)
+
+
+@by_both
+def test_no_number_takes_much_longer_than_others(read: Read) -> None:
+    text = b'{"a":[' + b",".join([b"9e307"] * 10_000) + b"]}"
+    assert within(0.1, lambda: read(text))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 LIBRARIES = ("msgspec", "pybase64")
+_MODULES = (*LIBRARIES, "msgspec.json")  # a part that has been imported is found without the whole
 
 
 def is_there() -> bool:
@@ -17,18 +18,18 @@ def is_there() -> bool:
 
 def leave_out() -> None:
     """Import from now on as if it were not installed."""
-    for name in LIBRARIES:
+    for name in _MODULES:
         sys.modules[name] = None  # type: ignore[assignment]
 
 
 @contextmanager
 def left_out() -> Iterator[None]:
     """`leave_out` for a while."""
-    kept = {name: sys.modules.pop(name) for name in LIBRARIES if name in sys.modules}
+    kept = {name: sys.modules.pop(name) for name in _MODULES if name in sys.modules}
     leave_out()
     try:
         yield
     finally:
-        for name in LIBRARIES:
+        for name in _MODULES:
             del sys.modules[name]
         sys.modules |= kept
