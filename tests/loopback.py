@@ -13,12 +13,15 @@ Reply = tuple[int, Mapping[str, str], bytes]
 
 
 class Loopback(ThreadingHTTPServer):
-    """Answers each path in `pages` with a status, header fields and a body, or lets a callable write the answer."""
+    """Answers each path in `pages` with a status, header fields and a body, or lets a callable write the answer.
+
+    It looks every `poll` seconds whether it has been closed.
+    """
 
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None, *, poll: float = 0.01) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self._lock = threading.Lock()
         self.requests: list[str] = []
@@ -26,7 +29,7 @@ class Loopback(ThreadingHTTPServer):
         self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.server_address[1]}"
         if context is not None:
             self.socket = context.wrap_socket(self.socket, server_side=True)
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(poll,), daemon=True)
         self._thread.start()
 
     def page(self, path: str, content: Any, status: int = 200, **fields: str) -> str:

@@ -13,7 +13,7 @@ from tests.benchmarks.paired import Batch, cells, figure, table, times_of
 from tests.benchmarks.provider import Provider, RequestMaterial, Site
 
 RAW = "raw"
-COUNT = 60
+COUNT = 200
 
 
 def measure(rounds: int) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Provider:
     """Serves the public half of `key` and the metadata that leads to it, on loopback."""
 
     def __init__(self, key: rsa.RSAPrivateKey) -> None:
-        self._server = Loopback()
+        self._server = Loopback(poll=0.5)  # oftener, it would take its turns among what is timed
         jwks_uri = self._server.page("/jwks", {"keys": [jwk_of(key)]}, Cache_Control="max-age=3600")
         metadata = {"issuer": ISSUER, "jwks_uri": jwks_uri, "response_types_supported": ["code"]}
         metadata |= {"authorization_endpoint": ISSUER + "authorize", "token_endpoint": ISSUER + "token"}
