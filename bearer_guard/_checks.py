@@ -94,8 +94,8 @@ def _der_of(half: int) -> Callable[[bytes, bytes], bytes]:
 def _rsa_pkcs1(key: rsa.RSAPublicKey, bits: str) -> Check:
     """What was signed is compared with what should have been, and nothing of it is parsed: RFC 8017 §8.2.2.
 
-    OpenSSL takes off the padding and checks all of it. With `verify`, which looks up the hash each time, this takes a
-    tenth longer.
+    OpenSSL takes off the padding and checks all of it. `verify` takes a tenth longer, since it looks up the hash each
+    time, and lets go of the interpreter lock, which a busy thread may then keep for its whole turn.
     """
     length = (key.key_size + 7) // 8
     recover, padded = key.recover_data_from_signature, padding.PKCS1v15()
