@@ -25,7 +25,6 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 __all__ = ["BearerMiddleware", "readiness"]
 
 _AUTHORIZATION = b"authorization"
-_SEQUENCES = (list, tuple)  # a union written out in a check is made anew each time
 _POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1; before accept a server answers it with a bare 403
 
 
@@ -75,7 +74,7 @@ class BearerMiddleware:
         if kind not in ("http", "websocket"):
             raise RuntimeError(f"BearerMiddleware guards http and websocket scopes and refuses the scope type {kind!r}")
         inner = dict(scope)
-        if not isinstance(inner.get("headers", ()), _SEQUENCES):
+        if not isinstance(inner.get("headers", ()), (list, tuple)):
             inner["headers"] = list(inner["headers"] or ())  # one that can be read only once
         gate = self._gate
         guard = gate.guard

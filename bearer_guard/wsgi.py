@@ -52,7 +52,6 @@ def _key(name: str) -> str:
 
 
 _AUTHORIZATION = _key("authorization")
-_SEQUENCES = (list, tuple)  # a union written out in a check is made anew each time
 
 
 class BearerMiddleware:
@@ -133,7 +132,7 @@ class _Relay:
         except (AccessDenied, AuthorityUnavailable) as refused:
             return self._replace(refused)
         wrapper = environ.get("wsgi.file_wrapper")
-        if isinstance(body, _SEQUENCES) or (isinstance(wrapper, type) and isinstance(body, wrapper)):
+        if isinstance(body, (list, tuple)) or (isinstance(wrapper, type) and isinstance(body, wrapper)):
             return body  # nothing of ours can be raised from it, and servers look at its length or send it as a file
         self._close = getattr(body, "close", None)
         self._chunks = iter(body)

@@ -248,7 +248,7 @@ def test_serve_ends_with_ctrl_c() -> None:
             frame = sys._current_frames()[me]
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=press).start()
+    threading.Thread(target=press, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         run_demo(serve=True, out=io.StringIO())
 
