@@ -58,14 +58,14 @@ class KeySet:
             return []
         return [key for key in named if key.fits(algorithm, listed=listed)][:MAX_TRIED]
 
-    def checks(self, algorithm: str, kid: str | None, *, listed: bool, proven: bool) -> list[Check]:
-        """The checks by `algorithm` of the keys to try, kept for next time where a header like this is `proven`."""
+    def checks(self, algorithm: str, kid: str | None, *, listed: bool, proven: bool = False) -> list[Check]:
+        """The checks by `algorithm` of the keys to try. `proven` says that a token with such a header was verified."""
         wanted = algorithm, kid, listed
         checks = self._checks.get(wanted)
         if checks is None:
             checks = [key.checks[algorithm] for key in self.fitting(algorithm, kid, listed=listed)]
-            if proven:  # what a stranger makes up takes no room
-                self._checks[wanted] = checks
+            if proven or (checks and (kid is None or kid in self._by_kid)):
+                self._checks[wanted] = checks  # what a stranger makes up takes no room
         return checks
 
     def __repr__(self) -> str:

@@ -388,5 +388,5 @@ def test_made_up_kids_take_no_room() -> None:
     keys = source.current()
     assert keys is not None
     for number in range(100):
-        keys.checks("HS256", f"made up {number}", listed=False, proven=False)
+        keys.checks("HS256", f"made up {number}", listed=False)
     assert not keys._checks
